@@ -1,0 +1,315 @@
+"""Every error the library raises, and the alert that each one owes to the peer.
+
+::
+
+    TLCPError (ssl.SSLError)             anything that ends or blocks a connection
+    ├── PeerError                        the peer's bytes or choices broke a rule; carries an alert
+    │   ├── DecodeError               50
+    │   ├── UnexpectedMessage         10
+    │   ├── BadRecordMAC              20
+    │   ├── RecordOverflow            22
+    │   ├── IllegalParameter          47
+    │   ├── DecryptError              51  signature, key exchange or Finished does not verify
+    │   ├── ProtocolVersionError      70
+    │   ├── UnsupportedExtension     110
+    │   ├── UnrecognizedName         112
+    │   ├── NoApplicationProtocol    120
+    │   ├── NegotiationError          40  nothing in common
+    │   ├── CertificateRequired       40  no client certificate where one is demanded
+    │   └── CertificateVerifyError        42..48, by its ``problem`` (also ssl.SSLCertVerificationError)
+    ├── InternalError                 80  a bug of ours
+    ├── AlertReceived                     the peer complained; nothing is sent back
+    ├── TruncatedError                    the peer vanished without close_notify (also ssl.SSLEOFError)
+    └── ClosedError                       the connection was closed cleanly (also ssl.SSLZeroReturnError)
+    ConfigError (ValueError)              our caller's settings or files cannot work
+    MisuseError (RuntimeError)            our caller's call does not fit the moment
+
+An alert's number is chosen here and nowhere else; ``connection.py`` sends it.
+
+Spec: GB/T 38636-2020 6.4.4
+"""
+
+from __future__ import annotations
+
+import enum
+import ssl
+from typing import ClassVar, Self
+
+from tlcp.alerts import AlertDescription
+
+__all__ = [
+    "AlertReceived",
+    "BadRecordMAC",
+    "CertificateProblem",
+    "CertificateRequired",
+    "CertificateVerifyError",
+    "ClosedError",
+    "ConfigError",
+    "DecodeError",
+    "DecryptError",
+    "IllegalParameter",
+    "InternalError",
+    "MisuseError",
+    "NegotiationError",
+    "NoApplicationProtocol",
+    "PeerError",
+    "ProtocolVersionError",
+    "RecordOverflow",
+    "TLCPError",
+    "TruncatedError",
+    "UnexpectedMessage",
+    "UnrecognizedName",
+    "UnsupportedExtension",
+]
+
+
+class TLCPError(ssl.SSLError):
+    """Base of everything raised about a connection.
+
+    Attributes:
+        what: what happened, one sentence.
+        expected: what would have been right, or "".
+        hint: what the user can do, or "".
+        side: "client" or "server": the end that noticed; "" before the engine has said so.
+        during: what that end was doing or waiting for, or "".
+        alert: the alert owed to the peer, None if none is.
+        library, reason: as in ``ssl.SSLError``.
+    """
+
+    alert: ClassVar[AlertDescription | None] = None
+    ssl_errno: ClassVar[int] = ssl.SSL_ERROR_SSL  # what ``ssl`` puts into ``errno`` for this kind
+
+    def __init__(self, what: str, *, expected: str = "", hint: str = "") -> None:
+        super().__init__(self.ssl_errno, what)
+        self.what, self.expected, self.hint = what, expected, hint
+        self.side, self.during = "", ""
+        self.library = "TLCP"
+        self.reason = self.alert.name if self.alert is not None else type(self).__name__.upper()
+
+    def at(self, side: str, during: str) -> Self:
+        """Note which end noticed and what it was doing; the first note stays."""
+        if not self.side:
+            self.side, self.during = side, during
+        return self
+
+    @property
+    def alert_to_send(self) -> AlertDescription | None:
+        """The alert that ``connection.py`` sends for this error."""
+        return self.alert
+
+    def __str__(self) -> str:
+        text = f"[{self.library}: {self.reason}] {self.what}"
+        if self.expected:
+            text += f"; expected {self.expected}"
+        if self.hint:
+            text += f". {self.hint}"
+        if self.side:
+            text += f" [noticed by the {self.side}{', ' if self.during else ''}{self.during}]"
+        return text
+
+    def __reduce__(self) -> tuple[object, ...]:  # OSError's own would call __init__ with errno
+        return _rebuild, (type(self), self.args, self.__dict__.copy())
+
+
+def _rebuild(cls: type[TLCPError], args: tuple[object, ...], state: dict[str, object]) -> TLCPError:
+    error = cls.__new__(cls)
+    ssl.SSLError.__init__(error, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class PeerError(TLCPError):
+    """The peer's bytes or choices broke a rule; the connection ends with ``alert``."""
+
+
+class DecodeError(PeerError):
+    """A length or value cannot be parsed.  Spec: GB/T 38636-2020 6.4.4 decode_error"""
+
+    alert = AlertDescription.DECODE_ERROR
+
+
+class UnexpectedMessage(PeerError):
+    """A message that does not belong here.  Spec: GB/T 38636-2020 6.4.4 unexpected_message"""
+
+    alert = AlertDescription.UNEXPECTED_MESSAGE
+
+
+class BadRecordMAC(PeerError):
+    """A record fails its integrity check, whatever the cause: one error, so no oracle.
+
+    Spec: GB/T 38636-2020 6.3.3.4, 6.4.4 bad_record_mac
+    """
+
+    alert = AlertDescription.BAD_RECORD_MAC
+
+
+class RecordOverflow(PeerError):
+    """A record longer than allowed.  Spec: GB/T 38636-2020 6.3.3, 6.4.4 record_overflow"""
+
+    alert = AlertDescription.RECORD_OVERFLOW
+
+
+class IllegalParameter(PeerError):
+    """A field out of range or at odds with another.  Spec: GB/T 38636-2020 6.4.4"""
+
+    alert = AlertDescription.ILLEGAL_PARAMETER
+
+
+class DecryptError(PeerError):
+    """A signature, key exchange or Finished does not verify.  Spec: GB/T 38636-2020 6.4.4"""
+
+    alert = AlertDescription.DECRYPT_ERROR
+
+
+class ProtocolVersionError(PeerError):
+    """The peer speaks another protocol or version.  Spec: GB/T 38636-2020 6.4.4"""
+
+    alert = AlertDescription.PROTOCOL_VERSION
+
+
+class UnsupportedExtension(PeerError):
+    """The server answered an extension that was not offered.  Spec: GM/T 0024-2023 A"""
+
+    alert = AlertDescription.UNSUPPORTED_EXTENSION
+
+
+class UnrecognizedName(PeerError):
+    """The server has no identity for the name asked for.  Spec: GM/T 0024-2023 A"""
+
+    alert = AlertDescription.UNRECOGNIZED_NAME
+
+
+class NoApplicationProtocol(PeerError):
+    """Both sides use ALPN and share no protocol.  Spec: GM/T 0024-2023 A, RFC 7301"""
+
+    alert = AlertDescription.NO_APPLICATION_PROTOCOL
+
+
+class NegotiationError(PeerError):
+    """Nothing in common: suites, compression, kind of certificate.
+
+    Spec: GB/T 38636-2020 6.4.5.2.2 (handshake_failure)
+    """
+
+    alert = AlertDescription.HANDSHAKE_FAILURE
+
+
+class CertificateRequired(PeerError):
+    """The client sent no certificate where the server demands one.
+
+    Spec: GB/T 38636-2020 6.4.5.7 (handshake_failure)
+    """
+
+    alert = AlertDescription.HANDSHAKE_FAILURE
+
+
+class CertificateProblem(enum.Enum):
+    """Why a certificate was refused: (alert, verify_code); the codes are OpenSSL's X509_V_ERR_*."""
+
+    alert: AlertDescription
+    verify_code: int
+
+    def __new__(cls, alert: AlertDescription, verify_code: int) -> Self:
+        member = object.__new__(cls)
+        member._value_ = (alert, verify_code)
+        member.alert, member.verify_code = alert, verify_code
+        return member
+
+    MALFORMED = AlertDescription.BAD_CERTIFICATE, 13
+    BAD_SIGNATURE = AlertDescription.BAD_CERTIFICATE, 7
+    NOT_A_PAIR = AlertDescription.BAD_CERTIFICATE, 1
+    HOSTNAME_MISMATCH = AlertDescription.BAD_CERTIFICATE, 62
+    IP_ADDRESS_MISMATCH = AlertDescription.BAD_CERTIFICATE, 64
+    UNSUPPORTED_KEY = AlertDescription.UNSUPPORTED_CERTIFICATE, 68
+    WRONG_USAGE = AlertDescription.UNSUPPORTED_CERTIFICATE, 26
+    REVOKED = AlertDescription.CERTIFICATE_REVOKED, 23
+    EXPIRED = AlertDescription.CERTIFICATE_EXPIRED, 10
+    NOT_YET_VALID = AlertDescription.CERTIFICATE_EXPIRED, 9
+    UNHANDLED_CRITICAL_EXTENSION = AlertDescription.CERTIFICATE_UNKNOWN, 34
+    UNKNOWN_CA = AlertDescription.UNKNOWN_CA, 20
+    SELF_SIGNED = AlertDescription.UNKNOWN_CA, 18
+    INVALID_CA = AlertDescription.UNKNOWN_CA, 79
+    PATH_LENGTH_EXCEEDED = AlertDescription.UNKNOWN_CA, 25
+    CHAIN_TOO_LONG = AlertDescription.UNKNOWN_CA, 22
+
+
+class CertificateVerifyError(PeerError, ssl.SSLCertVerificationError):
+    """A certificate of the peer was refused.
+
+    Attributes:
+        problem: the rule that failed; decides the alert.
+        which: "signing certificate", "encryption certificate", "CA certificate" or "chain".
+        verify_code: OpenSSL's number for the same failure, as ``ssl`` reports it.
+        verify_message: what happened, without role and hint.
+
+    Spec: GB/T 38636-2020 6.4.4, 6.4.5.3
+    """
+
+    def __init__(
+        self,
+        problem: CertificateProblem,
+        what: str,
+        *,
+        which: str = "",
+        expected: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(what, expected=expected, hint=hint)
+        self.problem, self.which = problem, which
+        self.verify_code, self.verify_message = problem.verify_code, what
+        self.reason = "CERTIFICATE_VERIFY_FAILED"
+
+    @property
+    def alert_to_send(self) -> AlertDescription:
+        """The alert of its problem."""
+        return self.problem.alert
+
+
+class InternalError(TLCPError):
+    """A bug of ours reached run time.  Spec: GB/T 38636-2020 6.4.4 internal_error"""
+
+    alert = AlertDescription.INTERNAL_ERROR
+
+
+class AlertReceived(TLCPError):
+    """The peer ended the connection with a fatal alert.
+
+    Attributes:
+        level: 1 warning, 2 fatal.
+        description: the alert's number, an ``AlertDescription`` where the standard defines it.
+
+    Spec: GB/T 38636-2020 6.4.4
+    """
+
+    def __init__(self, level: int, description: int, *, hint: str = "") -> None:
+        label, meaning = AlertDescription.label(description), AlertDescription.explain(description)
+        super().__init__(f"the peer sent the alert {label}: {meaning}", hint=hint)
+        self.level, self.description = level, description
+        self.reason = "ALERT_" + label.partition("(")[0].upper()
+
+
+class TruncatedError(TLCPError, ssl.SSLEOFError):
+    """The transport ended without close_notify: data may be missing.
+
+    Spec: GB/T 38636-2020 6.4.4.1
+    """
+
+    ssl_errno = ssl.SSL_ERROR_EOF
+
+    def __init__(self, what: str, *, expected: str = "", hint: str = "") -> None:
+        super().__init__(what, expected=expected, hint=hint)
+        self.reason = "UNEXPECTED_EOF"
+
+
+class ClosedError(TLCPError, ssl.SSLZeroReturnError):
+    """The connection was closed cleanly and can carry nothing more."""
+
+    ssl_errno = ssl.SSL_ERROR_ZERO_RETURN
+
+
+class ConfigError(ValueError):
+    """Settings, keys or certificate files of our own side cannot work together."""
+
+
+class MisuseError(RuntimeError):
+    """A call that does not fit the state of the connection."""
