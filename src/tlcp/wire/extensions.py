@@ -1,0 +1,126 @@
+"""Bodies of the hello extensions that are understood; unknown ones stay bytes.
+
+Spec: GM/T 0024-2023 Appendix A; RFC 6066 3 (server_name); RFC 7301 3.1 (ALPN)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from tlcp.errors import DecodeError
+from tlcp.registry import ExtensionType
+from tlcp.wire.codec import U8, U16, Nested, Opaque, Structure, Vector, structure
+from tlcp.wire.messages import Extension
+from tlcp.wire.reader import Notes
+
+__all__ = [
+    "EXTENSION_BODIES",
+    "ProtocolNameList",
+    "ServerName",
+    "ServerNameList",
+    "SignatureAlgorithms",
+    "SupportedGroups",
+    "decode_extension",
+    "find_extension",
+    "host_name_extension",
+]
+
+B = TypeVar("B", bound=Structure)
+HOST_NAME = 0
+
+
+@structure
+@dataclass(frozen=True, slots=True)
+class ServerName(Structure):
+    """One name of a kind; 0 is a DNS host name in ASCII."""
+
+    name_type: Annotated[int, U8]
+    name: Annotated[bytes, Opaque(U16, 1, 2**16 - 1)]
+
+
+@structure
+@dataclass(frozen=True, slots=True)
+class ServerNameList(Structure):
+    """server_name in a ClientHello.  Spec: RFC 6066 3"""
+
+    names: Annotated[tuple[ServerName, ...], Vector(Nested(ServerName), Opaque(U16, 1, 2**16 - 1))]
+
+    @property
+    def host_name(self) -> str | None:
+        """The DNS name asked for, None if the list holds none.
+
+        Raises:
+            DecodeError: it is not ASCII, or holds a NUL.
+        """
+        for entry in self.names:
+            if entry.name_type == HOST_NAME:
+                if not entry.name.isascii() or 0 in entry.name:
+                    raise DecodeError("server_name: the host name is not plain ASCII")
+                return entry.name.decode("ascii")
+        return None
+
+
+@structure
+@dataclass(frozen=True, slots=True)
+class SupportedGroups(Structure):
+    """supported_groups; SM2 is 41.  Spec: GM/T 0024-2023 A"""
+
+    groups: Annotated[tuple[int, ...], Vector(U16, Opaque(U16, 2, 2**16 - 2))]
+
+
+@structure
+@dataclass(frozen=True, slots=True)
+class SignatureAlgorithms(Structure):
+    """signature_algorithms; SM2 with SM3 is 0x0704 or 0x0708.  Spec: GM/T 0024-2023 A"""
+
+    algorithms: Annotated[tuple[int, ...], Vector(U16, Opaque(U16, 2, 2**16 - 2))]
+
+
+@structure
+@dataclass(frozen=True, slots=True)
+class ProtocolNameList(Structure):
+    """ALPN: protocols offered, or the one chosen.  Spec: RFC 7301 3.1"""
+
+    protocols: Annotated[
+        tuple[bytes, ...], Vector(Opaque(U8, 1, 2**8 - 1), Opaque(U16, 2, 2**16 - 1))
+    ]
+
+
+#: Extension type -> structure of its body in a ClientHello.
+EXTENSION_BODIES: dict[int, type[Structure]] = {
+    ExtensionType.SERVER_NAME: ServerNameList,
+    ExtensionType.SUPPORTED_GROUPS: SupportedGroups,
+    ExtensionType.SIGNATURE_ALGORITHMS: SignatureAlgorithms,
+    ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: ProtocolNameList,
+}
+
+
+def find_extension(extensions: Sequence[Extension] | None, kind: int) -> Extension | None:
+    """The extension of that type, None if it is not there."""
+    return next((e for e in extensions or () if e.type == kind), None)
+
+
+def decode_extension(extension: Extension, body: type[B], notes: Notes | None = None) -> B:
+    """Read the body of an extension.
+
+    Raises:
+        DecodeError: names the extension and the field.
+    """
+    try:
+        return body.from_bytes(extension.data, notes)
+    except DecodeError as error:
+        kind = extension.type
+        name = (
+            ExtensionType(kind).name.lower()
+            if kind in ExtensionType._value2member_map_
+            else str(kind)
+        )
+        raise DecodeError(f"extension {name}: {error.what}") from None
+
+
+def host_name_extension(host: str) -> Extension:
+    """server_name for a DNS name in ASCII (A-labels)."""
+    names = ServerNameList((ServerName(HOST_NAME, host.encode("ascii")),))
+    return Extension(ExtensionType.SERVER_NAME, names.to_bytes())

@@ -1,0 +1,114 @@
+"""A bounded cursor over received bytes, which can note where each field lies.
+
+Spec: GB/T 38636-2020 6.2 (presentation language)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tlcp.errors import DecodeError
+
+__all__ = ["Note", "Notes", "Reader"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Where one field lies: bytes ``start`` to ``end`` of the outermost window."""
+
+    path: str  # "extensions[0].data"
+    start: int
+    end: int
+    value: object
+
+
+@dataclass(slots=True)
+class Notes:
+    """Collects the notes of one message, outer fields before the inner ones."""
+
+    found: list[Note] = field(default_factory=list)
+    path: list[str] = field(default_factory=list)
+
+
+class Reader:
+    """Cursor that cannot leave its window; a window must be read to its end.
+
+    Args:
+        data: the bytes of the outermost window.
+        notes: where to note the fields, None to note nothing.
+    """
+
+    __slots__ = ("_data", "_end", "_notes", "_pos")
+
+    def __init__(self, data: bytes, notes: Notes | None = None) -> None:
+        self._data, self._pos, self._end, self._notes = data, 0, len(data), notes
+
+    def take(self, size: int) -> bytes:
+        """Read ``size`` bytes.
+
+        Raises:
+            DecodeError: the window has fewer left.
+        """
+        start = self._pos
+        stop = start + size
+        if stop > self._end:
+            raise DecodeError(f"a field needs {size} bytes and only {self._end - start} are left")
+        self._pos = stop
+        return self._data[start:stop]
+
+    def uint(self, size: int) -> int:
+        """Read a big-endian number of ``size`` bytes."""
+        return int.from_bytes(self.take(size), "big")
+
+    def window(self, size: int) -> Reader:
+        """Cut the next ``size`` bytes off as a reader of their own."""
+        start = self._pos
+        self.take(size)
+        inner = Reader(self._data, self._notes)
+        inner._pos, inner._end = start, self._pos
+        return inner
+
+    def rest(self) -> bytes:
+        """Read all that is left."""
+        return self.take(self._end - self._pos)
+
+    def more(self) -> bool:
+        """Whether anything is left."""
+        return self._pos < self._end
+
+    def finish(self) -> None:
+        """Refuse leftovers.
+
+        Raises:
+            DecodeError: bytes are left.
+        """
+        if self._pos < self._end:
+            raise DecodeError(f"{self._end - self._pos} bytes are left over at the end")
+
+    def named(self, name: str, read: Callable[[Reader], T]) -> T:
+        """Read one field; say its name in an error, and note where it lies if notes are kept."""
+        try:
+            if self._notes is None:
+                return read(self)
+            with self._entered(name) as path:
+                found, start = self._notes.found, self._pos
+                index = len(found)
+                value = read(self)
+                found.insert(index, Note(path, start, self._pos, value))
+                return value
+        except DecodeError as error:
+            raise DecodeError(f"{name}: {error.what}") from None
+
+    @contextmanager
+    def _entered(self, name: str) -> Iterator[str]:
+        path = self._notes.path if self._notes else []
+        path.append(name)
+        try:
+            yield ".".join(path).replace(".[", "[")
+        finally:
+            path.pop()
