@@ -1,0 +1,171 @@
+"""Bytes of the transport in, records out, and the other way round.
+
+The layer knows keys and limits, not what the records mean. Records of application data that
+have come together are opened in one batch.
+
+Spec: GB/T 38636-2020 6.3
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from tlcp.errors import TLCPError, TruncatedError, UnexpectedMessage
+from tlcp.record.framing import (
+    HEADER_BYTES,
+    MAX_PLAINTEXT_BYTES,
+    Header,
+    check_header,
+    parse_header,
+)
+from tlcp.record.protect import NullProtection, Protection
+from tlcp.registry import ContentType
+
+__all__ = ["RecordLayer"]
+
+MAX_BATCH_RECORDS = 64
+_ALERT_BYTES = 2
+_COMPACT_BYTES = 1 << 16
+
+
+class RecordLayer:
+    """One connection's records, both directions.
+
+    Args:
+        max_empty_records: how many records without content may come in a row.
+    """
+
+    def __init__(self, *, max_empty_records: int) -> None:
+        self._reads: Protection = NullProtection()
+        self._writes: Protection = NullProtection()
+        self._buffer, self._offset = bytearray(), 0
+        self._ready: deque[tuple[int, bytes]] = deque()
+        self._late_error: TLCPError | None = None
+        self._empty_in_a_row, self._max_empty = 0, max_empty_records
+        self._first = True
+
+    @property
+    def reads_protected(self) -> bool:
+        """Whether the peer's records are protected."""
+        return not self._reads.is_null
+
+    @property
+    def writes_protected(self) -> bool:
+        """Whether our records are protected."""
+        return not self._writes.is_null
+
+    @property
+    def has_partial_record(self) -> bool:
+        """Whether bytes of an incomplete record are waiting."""
+        return len(self._buffer) > self._offset
+
+    def protect_reads(self, protection: Protection) -> None:
+        """Open what comes from now on with ``protection``; its sequence starts at 0."""
+        self._reads = protection
+
+    def protect_writes(self, protection: Protection) -> None:
+        """Seal what goes from now on with ``protection``; its sequence starts at 0."""
+        self._writes = protection
+
+    def version_agreed(self) -> None:
+        """From now on every record must carry version 0101."""
+        self._first = False
+
+    def seal(self, content_type: int, data: bytes | memoryview) -> bytes:
+        """Cut data into records of at most 2^14 bytes and seal them in one batch."""
+        if len(data) <= MAX_PLAINTEXT_BYTES:
+            return self._writes.seal(content_type, (data,))
+        view = memoryview(data)
+        cuts = range(0, len(view), MAX_PLAINTEXT_BYTES)
+        return self._writes.seal(content_type, [view[i : i + MAX_PLAINTEXT_BYTES] for i in cuts])
+
+    def receive(self, data: bytes | bytearray | memoryview) -> None:
+        """Take bytes of the transport, cut anywhere."""
+        if self._offset > _COMPACT_BYTES or self._offset == len(self._buffer):
+            del self._buffer[: self._offset]
+            self._offset = 0
+        self._buffer += data
+
+    def next_record(self) -> tuple[int, bytes] | None:
+        """The next record's type and plaintext; None if more bytes are needed.
+
+        Raises:
+            TLCPError: the bytes are no record, too long, or fail their check. Plaintext of
+                records before a bad one is returned first.
+        """
+        if not self._ready:
+            if self._late_error is not None:
+                raise self._late_error
+            self._open_some()
+        return self._ready.popleft() if self._ready else None
+
+    def _open_some(self) -> None:
+        header = self._whole_record(self._offset)
+        if header is None:
+            return
+        content_type, spans = header.content_type, [header.length]
+        if content_type == ContentType.APPLICATION_DATA and not self._reads.is_null:
+            spans += self._run_of_data(self._offset + HEADER_BYTES + header.length)
+        fragments, start = [], self._offset
+        with memoryview(self._buffer) as view:
+            for length in spans:
+                fragments.append(bytes(view[start + HEADER_BYTES : start + HEADER_BYTES + length]))
+                start += HEADER_BYTES + length
+        self._offset = start
+        self._refuse_clear_alert(header)
+        opened = self._reads.open(content_type, fragments)
+        self._late_error = opened.error
+        for plaintext in opened.plaintexts:
+            self._check_plaintext(content_type, plaintext)
+        if opened.plaintexts:
+            self._ready.append((content_type, b"".join(opened.plaintexts)))
+        elif opened.error is not None:
+            raise opened.error
+
+    def _whole_record(self, offset: int) -> Header | None:
+        """The header at ``offset`` if its record is complete; checked as soon as it is there."""
+        available = len(self._buffer) - offset
+        if available < HEADER_BYTES:
+            return None
+        header = parse_header(self._buffer, offset)
+        start = bytes(self._buffer[offset : offset + 8])
+        check_header(header, start, protected=self.reads_protected, first=self._first)
+        return header if available >= HEADER_BYTES + header.length else None
+
+    def _run_of_data(self, offset: int) -> list[int]:
+        """Lengths of the complete records of application data that follow at ``offset``."""
+        lengths: list[int] = []
+        while len(lengths) < MAX_BATCH_RECORDS - 1:
+            try:
+                header = self._whole_record(offset)
+            except TLCPError:  # raised again when its turn has come
+                break
+            if header is None or header.content_type != ContentType.APPLICATION_DATA:
+                break
+            lengths.append(header.length)
+            offset += HEADER_BYTES + header.length
+        return lengths
+
+    def _check_plaintext(self, content_type: int, plaintext: bytes) -> None:
+        if plaintext:
+            self._empty_in_a_row = 0
+            return
+        self._empty_in_a_row += 1
+        # Tongsuo and TASSL send an empty record before data; other types have no use for one.
+        if content_type != ContentType.APPLICATION_DATA:
+            raise UnexpectedMessage("an empty record came", expected="a record with content")
+        if self._empty_in_a_row > self._max_empty:
+            raise UnexpectedMessage(
+                f"{self._empty_in_a_row} empty records came in a row",
+                expected=f"at most {self._max_empty}",
+            )
+
+    def _refuse_clear_alert(self, header: Header) -> None:
+        """An alert in clear after the keys changed proves nothing: the end is not authentic."""
+        alert_in_clear = header.content_type == ContentType.ALERT and header.length == _ALERT_BYTES
+        if alert_in_clear and self.reads_protected:
+            raise TruncatedError(
+                "the peer sent an alert in clear although the connection is protected",
+                expected="a protected alert",
+                hint="GmSSL 3.1 closes like this; whether all data came cannot be told",
+            )
