@@ -1,0 +1,152 @@
+"""What the client's and the server's flow share: sending, keys, ChangeCipherSpec and Finished.
+
+Spec: GB/T 38636-2020 6.4.3, 6.4.5.10, 6.5
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from tlcp.config import Config
+from tlcp.errors import DecryptError
+from tlcp.handshake.flow import Step, expect
+from tlcp.handshake.kx import HelloContext
+from tlcp.handshake.schedule import KeySchedule, master_secret
+from tlcp.handshake.transcript import Transcript
+from tlcp.record.protect import Protection
+from tlcp.suites import CipherSuite
+from tlcp.wire.messages import ChangeCipherSpec, Finished, Handshake
+from tlcp.x509.pair import VerifiedPair
+
+__all__ = ["Channel", "Done", "Endpoint", "finish_peer"]
+
+
+class Channel(Protocol):
+    """Where a flow's output goes; ``Connection`` is one."""
+
+    def send_handshake(self, raw: bytes) -> None:
+        """Send one handshake message, in a record of its own."""
+
+    def send_change_cipher_spec(self) -> None:
+        """Send a ChangeCipherSpec under the keys in use."""
+
+    def protect_writes(self, protection: Protection) -> None:
+        """Use new keys for all that is sent from now on."""
+
+    def protect_reads(self, protection: Protection) -> None:
+        """Use new keys for all that comes from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a completed handshake has agreed on."""
+
+    suite: CipherSuite
+    peer: VerifiedPair | None
+    server_name: str | None
+    resumed: bool = False
+
+
+class FinishingOps(Protocol):
+    """What ``finish_peer`` needs done."""
+
+    def open_reads(self, keys: KeySchedule) -> None:
+        """Switch to the peer's new keys."""
+
+    def transcript_hash(self) -> bytes:
+        """Hash of the handshake so far."""
+
+    def check_finished(self, keys: KeySchedule, message: Finished, before: bytes) -> None:
+        """Verify the peer's Finished."""
+
+    def send_finished(self, keys: KeySchedule) -> None:
+        """Send ChangeCipherSpec and Finished."""
+
+
+def finish_peer(ops: FinishingOps, keys: KeySchedule) -> Step[None]:
+    """The peer's ChangeCipherSpec and Finished.  Spec: GB/T 38636-2020 6.4.3, 6.4.5.10."""
+    yield from expect(ChangeCipherSpec)
+    ops.open_reads(keys)
+    before = ops.transcript_hash()
+    ops.check_finished(keys, (yield from expect(Finished)), before)
+
+
+class Endpoint:
+    """One side of a handshake: the work that a flow orders.
+
+    Args:
+        config: settings.
+        channel: takes what is sent.
+    """
+
+    role: ClassVar[str]
+    peer_role: ClassVar[str]
+
+    def __init__(self, config: Config, channel: Channel) -> None:
+        self.config, self.channel = config, channel
+        self.transcript = Transcript()
+
+    def hello_random(self) -> bytes:
+        """32 bytes: the time in seconds (4) and 28 random ones; nobody checks the time.
+
+        Spec: GB/T 38636-2020 6.4.5.2.1
+        """
+        seconds = int(self.config.now().timestamp()) & 0xFFFFFFFF
+        return seconds.to_bytes(4, "big") + self.config.random(28)
+
+    def send(self, message: Handshake) -> None:
+        """Send one message and note it in the transcript."""
+        raw = message.encode()
+        self.transcript.add(raw)
+        self.channel.send_handshake(raw)
+
+    def derive_keys(
+        self, suite: CipherSuite, hello: HelloContext, pre_master: bytes
+    ) -> KeySchedule:
+        """The keys of both directions.  Spec: GB/T 38636-2020 6.5."""
+        keys = KeySchedule(
+            suite,
+            master_secret(pre_master, hello.client_random, hello.server_random),
+            client_random=hello.client_random,
+            server_random=hello.server_random,
+        )
+        if self.config.keylog is not None:
+            self.config.keylog(keys.dangerous_key_log_line())
+        return keys
+
+    def transcript_hash(self) -> bytes:
+        """SM3 over the handshake so far."""
+        return self.transcript.digest()
+
+    def open_reads(self, keys: KeySchedule) -> None:
+        """Switch reading to the peer's new keys."""
+        self.channel.protect_reads(keys.protection(self.peer_role, self.config.random))
+
+    def send_finished(self, keys: KeySchedule) -> None:
+        """ChangeCipherSpec, then Finished under the new keys."""
+        self.channel.send_change_cipher_spec()
+        self.channel.protect_writes(keys.protection(self.role, self.config.random))
+        self.send(Finished(keys.verify_data(self.role, self.transcript_hash())))
+
+    def check_finished(self, keys: KeySchedule, message: Finished, before: bytes) -> None:
+        """Compare the peer's Finished with ours.
+
+        Args:
+            keys: the connection's keys.
+            message: the peer's Finished.
+            before: hash of the handshake up to that message.
+
+        Raises:
+            DecryptError: it differs.
+
+        Spec: GB/T 38636-2020 6.4.5.10
+        """
+        wanted = keys.verify_data(self.peer_role, before)
+        if not hmac.compare_digest(message.verify_data, wanted):
+            raise DecryptError(
+                f"the {self.peer_role}'s Finished does not match the handshake seen here",
+                expected="the PRF over the same master secret and the same messages",
+                hint="Something changed a message on the way, or an implementation differs",
+            )

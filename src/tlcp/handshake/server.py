@@ -1,0 +1,245 @@
+"""The server's side of the handshake.
+
+Spec: GB/T 38636-2020 6.4.5
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from cryptography.exceptions import InvalidSignature
+
+from tlcp.config import ClientAuth, Config
+from tlcp.errors import (
+    CertificateRequired,
+    ConfigError,
+    DecryptError,
+    IllegalParameter,
+    NegotiationError,
+    ProtocolVersionError,
+)
+from tlcp.handshake.endpoint import Channel, Done, Endpoint, FinishingOps, finish_peer
+from tlcp.handshake.flow import Step, expect
+from tlcp.handshake.kx import HelloContext, ServerExchange
+from tlcp.handshake.kx_ecc import EccServerSide
+from tlcp.handshake.kx_ecdhe import EcdheServerSide
+from tlcp.handshake.schedule import KeySchedule
+from tlcp.registry import TLCP_VERSION, ClientCertificateType, ExtensionType
+from tlcp.suites import CipherSuite, KeyExchangeKind, suite_label
+from tlcp.wire.extensions import ServerNameList, decode_extension, find_extension
+from tlcp.wire.messages import (
+    Certificate,
+    CertificateRequest,
+    CertificateVerify,
+    ClientHello,
+    ClientKeyExchange,
+    ServerHello,
+    ServerHelloDone,
+    ServerKeyExchange,
+)
+from tlcp.x509.pair import VerifiedPair, accept_unverified_pair, verify_pair
+
+__all__ = ["Negotiated", "ServerEndpoint", "ServerOps", "server_flow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """A ClientHello and what we answer to it."""
+
+    suite: CipherSuite
+    hello: HelloContext
+    server_name: str | None
+    exchange: ServerExchange
+    requests_certificate: bool
+
+
+class ServerOps(FinishingOps, Protocol):
+    """What the server's flow needs done; each step hands on what the next ones need."""
+
+    def choose(self, hello: ClientHello) -> Negotiated:
+        """Pick from the client's offer."""
+
+    def send_flight(self, chosen: Negotiated) -> None:
+        """Send ServerHello to ServerHelloDone."""
+
+    def verify_client(self, chosen: Negotiated, message: Certificate) -> VerifiedPair | None:
+        """Check the client's certificates; None if it sent none and need not."""
+
+    def accept_exchange(
+        self, chosen: Negotiated, client: VerifiedPair | None, message: ClientKeyExchange
+    ) -> KeySchedule:
+        """Get the pre-master secret and derive the keys."""
+
+    def check_certificate_verify(
+        self, client: VerifiedPair, message: CertificateVerify, before: bytes
+    ) -> None:
+        """Check that the client holds its signing key."""
+
+    def done(self, chosen: Negotiated, client: VerifiedPair | None) -> Done:
+        """Sum up."""
+
+
+def server_flow(ops: ServerOps) -> Step[Done]:
+    """The server's handshake; reads as the standard's figure.  Spec: GB/T 38636-2020 6.4.5.1."""
+    chosen = ops.choose((yield from expect(ClientHello)))
+    ops.send_flight(chosen)
+    client = None
+    if chosen.requests_certificate:
+        client = ops.verify_client(chosen, (yield from expect(Certificate)))
+    keys = ops.accept_exchange(chosen, client, (yield from expect(ClientKeyExchange)))
+    if client is not None:
+        before = ops.transcript_hash()
+        ops.check_certificate_verify(client, (yield from expect(CertificateVerify)), before)
+    yield from finish_peer(ops, keys)
+    ops.send_finished(keys)
+    return ops.done(chosen, client)
+
+
+class ServerEndpoint(Endpoint):
+    """The server's work.
+
+    Args:
+        config: settings.
+        channel: takes what is sent.
+
+    Raises:
+        ConfigError: no pair of certificates, or nothing to verify clients by.
+    """
+
+    role, peer_role = "server", "client"
+
+    def __init__(self, config: Config, channel: Channel) -> None:
+        config.check_server()
+        super().__init__(config, channel)
+        if config.identity is None:  # check_server has refused it; this tells the type checker
+            raise ConfigError("a server needs certificates")
+        self._identity = config.identity
+
+    def choose(self, hello: ClientHello) -> Negotiated:
+        """Pick version, suite and compression; unknown extensions are ignored.
+
+        Raises:
+            ProtocolVersionError, NegotiationError, IllegalParameter, DecodeError: see the text.
+
+        Spec: GB/T 38636-2020 6.4.5.2
+        """
+        self._check_version(hello)
+        if 0 not in hello.compression_methods:
+            raise IllegalParameter(
+                "the client offers only compression methods that are not supported",
+                expected="method 0 (none) among them",
+            )
+        suite = self._pick_suite(hello)
+        context = HelloContext(hello.version, hello.random, self.hello_random())
+        exchange: ServerExchange
+        if suite.key_exchange is KeyExchangeKind.ECDHE:
+            exchange = EcdheServerSide(context, self._identity)
+        else:
+            exchange = EccServerSide(context, self._identity, self.config.random)
+        name = find_extension(hello.extensions, ExtensionType.SERVER_NAME)
+        server_name = decode_extension(name, ServerNameList).host_name if name else None
+        asks = self.config.client_auth is not ClientAuth.NONE
+        needs = suite.key_exchange is KeyExchangeKind.ECDHE
+        return Negotiated(suite, context, server_name, exchange, asks or needs)
+
+    @staticmethod
+    def _check_version(hello: ClientHello) -> None:
+        if hello.version >> 8 == TLCP_VERSION >> 8 and hello.version >= TLCP_VERSION:
+            return  # a later minor version of the same protocol gets our 0101
+        tls = hello.version >> 8 == 3
+        raise ProtocolVersionError(
+            f"the client offers version {hello.version:04x}"
+            + (", which is TLS and not TLCP" if tls else ""),
+            expected=f"{TLCP_VERSION:04x} (TLCP)",
+            hint="Use a TLCP client, or serve this client on a TLS port" if tls else "",
+        )
+
+    def _pick_suite(self, hello: ClientHello) -> CipherSuite:
+        """The first of our suites that the client offers.  Spec: GB/T 38636-2020 6.4.5.2.2."""
+        for suite in self.config.suites:
+            if suite.id in hello.cipher_suites:
+                return suite
+        raise NegotiationError(
+            "the client offers no cipher suite that is enabled here; it offers "
+            + ", ".join(suite_label(s) for s in hello.cipher_suites[:16]),
+            expected="one of " + ", ".join(map(str, self.config.suites)),
+            hint="Enable a common suite; ECC_SM4_CBC_SM3 is the one every stack has",
+        )
+
+    def send_flight(self, chosen: Negotiated) -> None:
+        """ServerHello, Certificate, ServerKeyExchange, [CertificateRequest], ServerHelloDone.
+
+        No extension is answered: some clients refuse any. The session id is empty because the
+        session cannot be resumed.
+
+        Spec: GB/T 38636-2020 6.4.5.2.2 to 6.4.5.6
+        """
+        self.send(ServerHello(TLCP_VERSION, chosen.hello.server_random, b"", chosen.suite.id, 0))
+        self.send(Certificate(self._identity.certificate_list()))
+        self.send(ServerKeyExchange(chosen.exchange.offer()))
+        if chosen.requests_certificate:
+            trust = self.config.trust
+            names = trust.subjects_der if trust is not None else ()
+            self.send(CertificateRequest(bytes((ClientCertificateType.ECDSA_SIGN,)), names))
+        self.send(ServerHelloDone())
+
+    def verify_client(self, chosen: Negotiated, message: Certificate) -> VerifiedPair | None:
+        """Check the client's certificates by the configured policy.
+
+        Raises:
+            CertificateRequired: none came, and one is needed.
+            CertificateVerifyError: they are not to be believed.
+
+        Spec: GB/T 38636-2020 6.4.5.7
+        """
+        config, ders = self.config, message.certificates
+        ecdhe = chosen.suite.key_exchange is KeyExchangeKind.ECDHE
+        if not ders:
+            if not ecdhe and config.client_auth is not ClientAuth.REQUIRED:
+                return None
+            raise CertificateRequired(
+                "the client sent no certificate",
+                expected=f"a signing and an encryption certificate, as {chosen.suite.name} needs"
+                if ecdhe
+                else "a client certificate: client authentication is required here",
+                hint="Give the client its certificate pair (signing and encryption, with keys)",
+            )
+        no_check = config.client_auth is ClientAuth.NONE or config.dangerous_skip_verification
+        if no_check or config.trust is None:
+            return accept_unverified_pair(ders, role="client", need_enc=ecdhe)
+        return verify_pair(
+            ders, role="client", trust=config.trust, now=config.now(), host=None, need_enc=ecdhe
+        )
+
+    def accept_exchange(
+        self, chosen: Negotiated, client: VerifiedPair | None, message: ClientKeyExchange
+    ) -> KeySchedule:
+        """Spec: GB/T 38636-2020 6.4.5.8."""
+        pre_master = chosen.exchange.accept(message.body, client)
+        return self.derive_keys(chosen.suite, chosen.hello, pre_master)
+
+    def check_certificate_verify(
+        self, client: VerifiedPair, message: CertificateVerify, before: bytes
+    ) -> None:
+        """The client's signature over the hash of the handshake up to here.
+
+        Raises:
+            DecryptError: it does not verify.
+
+        Spec: GB/T 38636-2020 6.4.5.9
+        """
+        try:
+            client.sign.public_key.verify(message.signature, before)
+        except InvalidSignature:
+            raise DecryptError(
+                "the signature in the client's CertificateVerify is wrong",
+                expected="a signature by the client's signing certificate "
+                f"({client.sign}) over the SM3 hash of the handshake",
+                hint="The client may sign with its encryption key, or sign the messages "
+                "themselves instead of their hash (GmSSL 3.2 and later)",
+            ) from None
+
+    def done(self, chosen: Negotiated, client: VerifiedPair | None) -> Done:
+        """Sum up."""
+        return Done(chosen.suite, client, chosen.server_name)

@@ -1,0 +1,31 @@
+"""All handshake messages so far, as they went over the wire.
+
+Spec: GB/T 38636-2020 6.4.5.9, 6.4.5.10
+"""
+
+from __future__ import annotations
+
+from tlcp.crypto.sm3 import SM3
+
+__all__ = ["Transcript"]
+
+
+class Transcript:
+    """Running hash over whole messages, headers included.
+
+    HelloRequest, ChangeCipherSpec and record headers are not part of it. What is hashed are the
+    bytes received, never a re-encoding.
+    """
+
+    __slots__ = ("_hash",)
+
+    def __init__(self) -> None:
+        self._hash = SM3()
+
+    def add(self, raw: bytes) -> None:
+        """Append one message."""
+        self._hash.update(raw)
+
+    def digest(self) -> bytes:
+        """SM3 over all messages so far; 32 bytes."""
+        return self._hash.copy().digest()
