@@ -16,11 +16,11 @@
     │   ├── NoApplicationProtocol    120
     │   ├── NegotiationError          40  nothing in common
     │   ├── CertificateRequired       40  no client certificate where one is demanded
-    │   └── CertificateVerifyError        42..48, by its ``problem`` (also ssl.SSLCertVerificationError)
+    │   └── CertificateVerifyError 42..48  by its problem; also ssl.SSLCertVerificationError
     ├── InternalError                 80  a bug of ours
     ├── AlertReceived                     the peer complained; nothing is sent back
-    ├── TruncatedError                    the peer vanished without close_notify (also ssl.SSLEOFError)
-    └── ClosedError                       the connection was closed cleanly (also ssl.SSLZeroReturnError)
+    ├── TruncatedError                    gone without close_notify; also ssl.SSLEOFError
+    └── ClosedError                       closed cleanly; also ssl.SSLZeroReturnError
     ConfigError (ValueError)              our caller's settings or files cannot work
     MisuseError (RuntimeError)            our caller's call does not fit the moment
 
@@ -209,7 +209,7 @@ class CertificateProblem(enum.Enum):
     alert: AlertDescription
     verify_code: int
 
-    def __new__(cls, alert: AlertDescription, verify_code: int) -> Self:
+    def __new__(cls, alert: AlertDescription, verify_code: int) -> Self:  # noqa: D102
         member = object.__new__(cls)
         member._value_ = (alert, verify_code)
         member.alert, member.verify_code = alert, verify_code

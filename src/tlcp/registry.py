@@ -1,4 +1,4 @@
-"""Numbers of the protocol that are not cipher suites or alerts: versions, content and message types.
+"""Numbers that are not cipher suites or alerts: versions, content types, message types.
 
 Spec: GB/T 38636-2020 6.3.3, 6.4.5
 """

@@ -86,7 +86,7 @@ class CipherSuite:
         return f"{self.name} ({self.id:04X})"
 
 
-_X, _B = KeyExchangeKind, BulkCipher
+_S, _X, _B = CipherSuite, KeyExchangeKind, BulkCipher
 
 ECC_SM4_GCM_SM3 = CipherSuite(
     0xE053, "ECC_SM4_GCM_SM3", _X.ECC, _B.SM4_GCM, "sm3",
@@ -108,22 +108,22 @@ ECDHE_SM4_CBC_SM3 = CipherSuite(
 )  # fmt: skip
 
 _NOT_OFFERED = (
-    CipherSuite(0xE015, "IBSDH_SM4_CBC_SM3", _X.IBSDH, _B.SM4_CBC, "sm3", ("IBSDH-SM9-SM4-CBC-SM3",)),
-    CipherSuite(0xE055, "IBSDH_SM4_GCM_SM3", _X.IBSDH, _B.SM4_GCM, "sm3", ("IBSDH-SM9-SM4-GCM-SM3",)),
-    CipherSuite(0xE017, "IBC_SM4_CBC_SM3", _X.IBC, _B.SM4_CBC, "sm3", ("IBC-SM9-SM4-CBC-SM3",)),
-    CipherSuite(0xE057, "IBC_SM4_GCM_SM3", _X.IBC, _B.SM4_GCM, "sm3", ("IBC-SM9-SM4-GCM-SM3",)),
-    CipherSuite(0xE019, "RSA_SM4_CBC_SM3", _X.RSA, _B.SM4_CBC, "sm3", ("RSA-SM4-CBC-SM3",)),
-    CipherSuite(0xE059, "RSA_SM4_GCM_SM3", _X.RSA, _B.SM4_GCM, "sm3", ("RSA-SM4-GCM-SM3",)),
-    CipherSuite(0xE01C, "RSA_SM4_CBC_SHA256", _X.RSA, _B.SM4_CBC, "sha256", ("RSA-SM4-CBC-SHA256",)),
-    CipherSuite(0xE05A, "RSA_SM4_GCM_SHA256", _X.RSA, _B.SM4_GCM, "sha256", ("RSA-SM4-GCM-SHA256",)),
+    _S(0xE015, "IBSDH_SM4_CBC_SM3", _X.IBSDH, _B.SM4_CBC, "sm3", ("IBSDH-SM9-SM4-CBC-SM3",)),
+    _S(0xE055, "IBSDH_SM4_GCM_SM3", _X.IBSDH, _B.SM4_GCM, "sm3", ("IBSDH-SM9-SM4-GCM-SM3",)),
+    _S(0xE017, "IBC_SM4_CBC_SM3", _X.IBC, _B.SM4_CBC, "sm3", ("IBC-SM9-SM4-CBC-SM3",)),
+    _S(0xE057, "IBC_SM4_GCM_SM3", _X.IBC, _B.SM4_GCM, "sm3", ("IBC-SM9-SM4-GCM-SM3",)),
+    _S(0xE019, "RSA_SM4_CBC_SM3", _X.RSA, _B.SM4_CBC, "sm3", ("RSA-SM4-CBC-SM3",)),
+    _S(0xE059, "RSA_SM4_GCM_SM3", _X.RSA, _B.SM4_GCM, "sm3", ("RSA-SM4-GCM-SM3",)),
+    _S(0xE01C, "RSA_SM4_CBC_SHA256", _X.RSA, _B.SM4_CBC, "sha256", ("RSA-SM4-CBC-SHA256",)),
+    _S(0xE05A, "RSA_SM4_GCM_SHA256", _X.RSA, _B.SM4_GCM, "sha256", ("RSA-SM4-GCM-SHA256",)),
     # GM/T 0024-2014 only
-    CipherSuite(0xE001, "ECDHE_SM1_SM3", _X.ECDHE, _B.SM1, "sm3"),
-    CipherSuite(0xE003, "ECC_SM1_SM3", _X.ECC, _B.SM1, "sm3"),
-    CipherSuite(0xE005, "IBSDH_SM1_SM3", _X.IBSDH, _B.SM1, "sm3"),
-    CipherSuite(0xE007, "IBC_SM1_SM3", _X.IBC, _B.SM1, "sm3"),
-    CipherSuite(0xE009, "RSA_SM1_SM3", _X.RSA, _B.SM1, "sm3"),
-    CipherSuite(0xE00A, "RSA_SM1_SHA1", _X.RSA, _B.SM1, "sha1"),
-    CipherSuite(0xE01A, "RSA_SM4_CBC_SHA1", _X.RSA, _B.SM4_CBC, "sha1"),
+    _S(0xE001, "ECDHE_SM1_SM3", _X.ECDHE, _B.SM1, "sm3"),
+    _S(0xE003, "ECC_SM1_SM3", _X.ECC, _B.SM1, "sm3"),
+    _S(0xE005, "IBSDH_SM1_SM3", _X.IBSDH, _B.SM1, "sm3"),
+    _S(0xE007, "IBC_SM1_SM3", _X.IBC, _B.SM1, "sm3"),
+    _S(0xE009, "RSA_SM1_SM3", _X.RSA, _B.SM1, "sm3"),
+    _S(0xE00A, "RSA_SM1_SHA1", _X.RSA, _B.SM1, "sha1"),
+    _S(0xE01A, "RSA_SM4_CBC_SHA1", _X.RSA, _B.SM4_CBC, "sha1"),
 )  # fmt: skip
 
 #: Best first. ECDHE suites come last: they need an encryption pair on both sides.

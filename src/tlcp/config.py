@@ -1,0 +1,153 @@
+"""Settings of a connection: frozen, checked once, shared by any number of connections.
+
+Spec: GB/T 38636-2020 6.4.5
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from tlcp.errors import ConfigError
+from tlcp.events import TracedMessage
+from tlcp.suites import DEFAULT_SUITES, CipherSuite, KeyExchangeKind
+from tlcp.x509.chain import TrustStore
+from tlcp.x509.identity import Identity
+
+__all__ = ["ClientAuth", "Config", "Limits"]
+
+
+class ClientAuth(enum.Enum):
+    """Whether a server authenticates its clients."""
+
+    NONE = "none"  # no certificate asked for, but in ECDHE suites, which cannot do without
+    OPTIONAL = "optional"  # asked for; verified if the client sends one
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one connection may cost us.
+
+    Attributes:
+        handshake_bytes: longest handshake message taken, header included.
+        empty_records: records without content in a row.
+        warning_alerts: warnings of the peer, other than close_notify, over the connection's life.
+        renegotiations: times the peer may ask for a new handshake and be refused.
+    """
+
+    handshake_bytes: int = 1 << 16
+    empty_records: int = 32
+    warning_alerts: int = 8
+    renegotiations: int = 4
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that client and server connections need to know.
+
+    Args:
+        identity: our certificates and keys; a server must have one with an encryption pair, a
+            client needs one where the server asks for it.
+        trust: CAs whose certificates are believed. Needed to verify the peer.
+        suites: cipher suites, best first; a server picks by its own order.
+        client_auth: for servers.
+        extensions: False sends a ClientHello without any extension (GmSSL up to 3.1 and old
+            gateways refuse all of them, even server_name).
+        dangerous_skip_verification: believe any certificate. Anyone can then read and change
+            everything; only for tests.
+        dangerous_skip_host_check: believe a server certificate for any host name.
+        keylog: gets one ``CLIENT_RANDOM`` line per connection: whoever has it reads everything.
+        trace: gets every message sent and received, application data included.
+        random: source of random bytes, ``os.urandom`` but in tests.
+        now: current time as an aware datetime.
+        limits: see ``Limits``.
+
+    Raises:
+        ConfigError: the settings contradict each other.
+    """
+
+    identity: Identity | None = None
+    trust: TrustStore | None = None
+    suites: tuple[CipherSuite, ...] = DEFAULT_SUITES
+    client_auth: ClientAuth = ClientAuth.REQUIRED
+    extensions: bool = True
+    dangerous_skip_verification: bool = False
+    dangerous_skip_host_check: bool = False
+    keylog: Callable[[str], None] | None = None
+    trace: Callable[[TracedMessage], None] | None = None
+    random: Callable[[int], bytes] = os.urandom
+    now: Callable[[], datetime] = _utc_now
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not self.suites:
+            raise ConfigError("the list of cipher suites is empty")
+        for suite in self.suites:
+            if not suite.implemented:
+                raise ConfigError(f"cipher suite {suite} is known by name only")
+
+    @property
+    def has_encryption_pair(self) -> bool:
+        """Whether the identity has an encryption certificate and key."""
+        return self.identity is not None and self.identity.enc_key is not None
+
+    def client_suites(self) -> tuple[CipherSuite, ...]:
+        """The suites a client can offer: ECDHE ones only with an encryption pair.
+
+        Raises:
+            ConfigError: none is left.
+        """
+        usable = tuple(
+            s
+            for s in self.suites
+            if self.has_encryption_pair or s.key_exchange is not KeyExchangeKind.ECDHE
+        )
+        if not usable:
+            raise ConfigError(
+                "only ECDHE suites are configured, and they need a client signing certificate and "
+                "an encryption certificate with their keys; add them, or allow ECC_SM4_GCM_SM3"
+            )
+        return usable
+
+    def check_client(self, server_name: str | None) -> None:
+        """Refuse settings under which a client would believe anyone.
+
+        Raises:
+            ConfigError: no trust anchors, or no name to check.
+        """
+        if self.dangerous_skip_verification:
+            return
+        if self.trust is None or not self.trust.anchors:
+            raise ConfigError(
+                "no trusted CA is configured, so the server cannot be verified; "
+                "give the CA that issued its certificates"
+            )
+        if server_name is None and not self.dangerous_skip_host_check:
+            raise ConfigError(
+                "no server name is given, so the server's certificates cannot be checked against it"
+            )
+
+    def check_server(self) -> None:
+        """Refuse settings under which a server could not complete a handshake.
+
+        Raises:
+            ConfigError: no pair of certificates, or nothing to verify clients by.
+        """
+        if self.identity is None or not self.has_encryption_pair:
+            raise ConfigError(
+                "a server needs two certificates with their keys: one to sign, one to encrypt"
+            )
+        verifies = self.client_auth is not ClientAuth.NONE and not self.dangerous_skip_verification
+        if verifies and (self.trust is None or not self.trust.anchors):
+            raise ConfigError(
+                "client authentication is on and no trusted CA is configured; "
+                "give the CA of the clients, or turn client authentication off"
+            )

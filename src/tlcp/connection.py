@@ -1,0 +1,363 @@
+"""``Connection``: the whole engine behind bytes in, events out, bytes out.
+
+It owns the record layer and one handshake, hands messages to the flow, and is the only place
+that sends alerts. It touches no socket, clock, file or thread.
+
+A shell does::
+
+    connection = Connection.client(config, server_name="bank.example")
+    transport.write(connection.data_to_send())
+    connection.receive_data(transport.read())
+    while (event := connection.next_event()) is not None: ...
+    transport.write(connection.data_to_send())      # also after an error: it holds the alert
+
+After a fatal error a connection is dead: every further call raises that same error.
+
+Spec: GB/T 38636-2020 6.3, 6.4
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Literal, Self
+
+from tlcp.alerts import AlertDescription, AlertLevel
+from tlcp.config import Config
+from tlcp.errors import (
+    AlertReceived,
+    BadRecordMAC,
+    ClosedError,
+    DecodeError,
+    IllegalParameter,
+    InternalError,
+    MisuseError,
+    RecordOverflow,
+    TLCPError,
+    TruncatedError,
+    UnexpectedMessage,
+)
+from tlcp.events import DataReceived, Event, HandshakeCompleted, PeerClosed, TracedMessage
+from tlcp.handshake.client import ClientEndpoint, client_flow
+from tlcp.handshake.endpoint import Done
+from tlcp.handshake.flow import Machine
+from tlcp.handshake.server import ServerEndpoint, server_flow
+from tlcp.record.layer import RecordLayer
+from tlcp.record.protect import Protection
+from tlcp.registry import ContentType, HandshakeType
+from tlcp.wire.messages import HANDSHAKE_HEADER_BYTES, Alert, ChangeCipherSpec
+
+__all__ = ["Connection"]
+
+Role = Literal["client", "server"]
+
+
+class Connection:
+    """One TLCP connection without its transport; make one with ``client`` or ``server``.
+
+    Not thread-safe: one caller at a time.
+    """
+
+    def __init__(self, config: Config, role: Role, server_name: str | None = None) -> None:
+        self._config, self.role = config, role
+        self.peer_role: Role = "server" if role == "client" else "client"
+        self._records = RecordLayer(max_empty_records=config.limits.empty_records)
+        self._outgoing = bytearray()
+        self._events: deque[Event] = deque()
+        self._handshake_bytes = bytearray()
+        self._error: TLCPError | None = None
+        self._eof = self._peer_closed = self._closed = False
+        self._warnings = self._renegotiations = 0
+        self._machine: Machine[Done]
+        if role == "client":
+            client = ClientEndpoint(config, self, server_name)
+            self._machine = Machine(client_flow(client), client.transcript)
+        else:
+            server = ServerEndpoint(config, self)
+            self._machine = Machine(server_flow(server), server.transcript)
+
+    @classmethod
+    def client(cls, config: Config, *, server_name: str | None) -> Self:
+        """A client's connection; its ClientHello is ready to be sent.
+
+        Args:
+            config: settings.
+            server_name: host name or IP address that the server's certificates must be for; a
+                host name is also sent as SNI.
+
+        Raises:
+            ConfigError: nothing to verify the server by, or no suite to offer.
+        """
+        return cls(config, "client", server_name)
+
+    @classmethod
+    def server(cls, config: Config) -> Self:
+        """A server's connection, waiting for a ClientHello.
+
+        Raises:
+            ConfigError: no pair of certificates, or nothing to verify clients by.
+        """
+        return cls(config, "server")
+
+    def __repr__(self) -> str:
+        state = (
+            "failed" if self._error else "open" if self._machine.done else self._machine.expecting
+        )
+        return f"<Connection {self.role}: {state}>"
+
+    # ---- what the shell sees ------------------------------------------------------------
+
+    @property
+    def handshake_completed(self) -> bool:
+        """Whether both Finished messages were verified."""
+        return self._machine.done
+
+    @property
+    def expecting(self) -> str:
+        """What the handshake waits for, by name; "nothing more" when it is through."""
+        return self._machine.expecting
+
+    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
+        """Take bytes from the transport, cut anywhere; ``next_event`` looks at them."""
+        if self._error is None:
+            self._records.receive(data)
+
+    def receive_eof(self) -> None:
+        """Note that the transport has ended; ``next_event`` tells whether that was clean."""
+        self._eof = True
+
+    def data_to_send(self) -> bytes:
+        """Take the bytes that are ready for the transport; also after an error."""
+        data = bytes(self._outgoing)
+        self._outgoing.clear()
+        return data
+
+    def next_event(self) -> Event | None:
+        """The next event, or None if more bytes of the peer are needed.
+
+        Raises:
+            PeerError: the peer broke a rule; an alert for it is in ``data_to_send``.
+            AlertReceived: the peer gave up.
+            TruncatedError: the transport ended without close_notify.
+        """
+        if self._error is not None:
+            raise self._error
+        try:
+            while not self._events:
+                record = None if self._peer_closed else self._records.next_record()
+                if record is None:
+                    if self._eof and not self._peer_closed:
+                        raise self._truncated()
+                    return None
+                self._dispatch(*record)
+            return self._events.popleft()
+        except TLCPError as error:
+            raise self._fail(error) from error.__cause__
+        except Exception as bug:  # whatever the peer sends, only a TLCPError may leave
+            raise self._fail(InternalError(f"{type(bug).__name__} in the engine")) from bug
+
+    def send_data(self, data: bytes | bytearray | memoryview) -> None:
+        """Seal application data; an empty write sends nothing.
+
+        Raises:
+            MisuseError: the handshake is not through.
+            ClosedError: ``close`` was called.
+            TLCPError: the connection has failed before.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._closed:
+            raise ClosedError("this side has closed the connection and cannot send any more")
+        if not self._machine.done:
+            raise MisuseError(f"no data can be sent yet: waiting for {self._machine.expecting}")
+        if len(data):
+            self._send(ContentType.APPLICATION_DATA, bytes(data))
+
+    def close(self) -> None:
+        """Send close_notify, once; a failed connection has nothing to send.
+
+        Spec: GB/T 38636-2020 6.4.4.1
+        """
+        if not self._closed and self._error is None:
+            self._closed = True
+            self._send_alert(AlertLevel.WARNING, AlertDescription.CLOSE_NOTIFY)
+
+    # ---- what the flows order (handshake.endpoint.Channel) ---------------------------------
+
+    def send_handshake(self, raw: bytes) -> None:
+        """Send one message in a record of its own: GmSSL reads no other way."""
+        self._send(ContentType.HANDSHAKE, raw)
+
+    def send_change_cipher_spec(self) -> None:
+        """Send a ChangeCipherSpec."""
+        self._send(ContentType.CHANGE_CIPHER_SPEC, ChangeCipherSpec().to_bytes())
+
+    def protect_writes(self, protection: Protection) -> None:
+        """Use new keys for what is sent."""
+        self._records.protect_writes(protection)
+
+    def protect_reads(self, protection: Protection) -> None:
+        """Use new keys for what is received."""
+        self._records.protect_reads(protection)
+
+    # ---- incoming records ------------------------------------------------------------------
+
+    def _dispatch(self, content_type: int, data: bytes) -> None:
+        if self._handshake_bytes and content_type in (
+            ContentType.CHANGE_CIPHER_SPEC,
+            ContentType.APPLICATION_DATA,
+        ):
+            raise UnexpectedMessage(
+                f"a record of type {ContentType(content_type).name.lower()} came in the middle of "
+                "a handshake message",
+                expected="the rest of that message",
+            )
+        if content_type == ContentType.HANDSHAKE:
+            self._on_handshake(data)
+            return
+        self._trace(self.peer_role, content_type, data, protected=self._records.reads_protected)
+        if content_type == ContentType.APPLICATION_DATA:
+            self._on_data(data)
+        elif content_type == ContentType.ALERT:
+            self._on_alert(data)
+        else:
+            self._on_change_cipher_spec(data)
+
+    def _on_handshake(self, data: bytes) -> None:
+        """Cut messages out of the stream of handshake records."""
+        buffer = self._handshake_bytes
+        buffer += data
+        limit = self._config.limits.handshake_bytes
+        while len(buffer) >= HANDSHAKE_HEADER_BYTES:
+            size = HANDSHAKE_HEADER_BYTES + int.from_bytes(buffer[1:HANDSHAKE_HEADER_BYTES], "big")
+            if size > limit:
+                raise RecordOverflow(
+                    f"a handshake message of {size} bytes was announced",
+                    expected=f"at most {limit} bytes",
+                )
+            if len(buffer) < size:
+                return
+            raw = bytes(buffer[:size])
+            del buffer[:size]
+            self._on_message(raw)
+
+    def _on_message(self, raw: bytes) -> None:
+        protected = self._records.reads_protected
+        self._trace(self.peer_role, ContentType.HANDSHAKE, raw, protected=protected)
+        if self._asks_to_renegotiate(raw):
+            return
+        if self._machine.done:
+            what = f"a handshake message of type {raw[0]} came after the handshake"
+            raise UnexpectedMessage(what, expected="application data or alerts")
+        self._machine.feed_handshake(raw)
+        self._records.version_agreed()
+        if (done := self._machine.result) is not None:
+            if self._handshake_bytes:
+                raise UnexpectedMessage("bytes follow the peer's Finished in its record")
+            self._events.append(
+                HandshakeCompleted(done.suite, done.peer, done.server_name, done.resumed)
+            )
+
+    def _asks_to_renegotiate(self, raw: bytes) -> bool:
+        """HelloRequest, or a ClientHello in mid-session: refused with a warning, and counted.
+
+        During a handshake a HelloRequest is ignored without a word, as the standard says.
+        """
+        hello_request = self.role == "client" and raw == bytes(HANDSHAKE_HEADER_BYTES)
+        client_hello = self.role == "server" and raw[0] == HandshakeType.CLIENT_HELLO
+        if not hello_request and not (client_hello and self._machine.done):
+            return False
+        self._renegotiations += 1
+        if self._renegotiations > self._config.limits.renegotiations:
+            raise UnexpectedMessage(
+                f"the {self.peer_role} asked {self._renegotiations} times to renegotiate",
+                expected="no renegotiation",
+            )
+        if self._machine.done:
+            self._send_alert(AlertLevel.WARNING, AlertDescription.NO_RENEGOTIATION)
+        return True
+
+    def _on_change_cipher_spec(self, data: bytes) -> None:
+        try:
+            message = ChangeCipherSpec.from_bytes(data)
+        except DecodeError as error:
+            raise DecodeError(f"ChangeCipherSpec: {error.what}") from None
+        if message.value != 1:
+            raise IllegalParameter(f"ChangeCipherSpec has the value {message.value}", expected="1")
+        if self._machine.done:
+            raise UnexpectedMessage("ChangeCipherSpec came after the handshake")
+        self._machine.feed_change_cipher_spec()
+
+    def _on_data(self, data: bytes) -> None:
+        if not self._machine.done:
+            raise UnexpectedMessage(
+                "application data came before the handshake was through",
+                expected=self._machine.expecting,
+            )
+        if data:
+            self._events.append(DataReceived(data))
+
+    def _on_alert(self, data: bytes) -> None:
+        """Spec: GB/T 38636-2020 6.4.4."""
+        try:
+            alert = Alert.from_bytes(data)
+        except DecodeError as error:
+            raise DecodeError(f"alert: {error.what}") from None
+        if alert.level not in (AlertLevel.WARNING, AlertLevel.FATAL):
+            raise IllegalParameter(f"an alert of level {alert.level} came", expected="1 or 2")
+        if alert.description == AlertDescription.CLOSE_NOTIFY and self._machine.done:
+            self._peer_closed = True
+            self._events.append(PeerClosed())
+            return
+        if alert.level == AlertLevel.FATAL or alert.description == AlertDescription.CLOSE_NOTIFY:
+            raise AlertReceived(alert.level, alert.description)
+        self._warnings += 1
+        if self._warnings > self._config.limits.warning_alerts:
+            raise UnexpectedMessage(
+                f"{self._warnings} warning alerts came",
+                expected=f"at most {self._config.limits.warning_alerts}",
+            )
+
+    # ---- outgoing records and errors ---------------------------------------------------------
+
+    def _send(self, content_type: int, data: bytes) -> None:
+        protected = self._records.writes_protected
+        self._trace(self.role, content_type, data, protected=protected)
+        self._outgoing += self._records.seal(content_type, data)
+
+    def _send_alert(self, level: int, description: int) -> None:
+        self._send(ContentType.ALERT, Alert(level, description).to_bytes())
+
+    def _trace(self, sender: str, content_type: int, data: bytes, *, protected: bool) -> None:
+        if self._config.trace is not None:
+            self._config.trace(TracedMessage(sender, content_type, data, protected))
+
+    def _truncated(self) -> TLCPError:
+        if self._machine.done:
+            return TruncatedError(
+                f"the {self.peer_role} ended the connection without close_notify",
+                expected="close_notify: data may be missing",
+            )
+        quiet = self.role == "client" and self._machine.expecting == "ServerHello"
+        return TruncatedError(
+            f"the {self.peer_role} ended the connection in the middle of the handshake",
+            expected=self._machine.expecting,
+            hint="Some servers close without a word when a ClientHello has extensions (GmSSL); "
+            "try it without, and make sure that the port speaks TLCP"
+            if quiet
+            else "",
+        )
+
+    def _fail(self, error: TLCPError) -> TLCPError:
+        """Note the error for good, and owe the peer its alert."""
+        if self._error is None:
+            done = self._machine.done
+            error.at(self.role, "" if done else f"waiting for {self._machine.expecting}")
+            self._error = error
+            if isinstance(error, BadRecordMAC) and not done:
+                error.hint = (
+                    "It is the first protected record, so the two sides have different keys: most "
+                    "often the server's encryption certificate and key do not belong together"
+                )
+            if (alert := error.alert_to_send) is not None and not self._closed:
+                self._send_alert(AlertLevel.FATAL, alert)
+        return self._error

@@ -1,0 +1,65 @@
+"""What ``Connection`` reports: events for the program, and traced messages for an onlooker.
+
+Spec: GB/T 38636-2020 6.4.5
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tlcp.suites import CipherSuite
+    from tlcp.x509.pair import VerifiedPair
+
+__all__ = ["DataReceived", "Event", "HandshakeCompleted", "PeerClosed", "TracedMessage"]
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeCompleted:
+    """Both Finished messages verified: from here on data may flow.
+
+    Attributes:
+        suite: the cipher suite agreed on.
+        peer: the peer's certificates, None if it sent none. ``peer.verified`` tells whether
+            they were checked against trust anchors.
+        server_name: the name the client asked for (SNI), None if it asked for none.
+        resumed: whether an earlier session was continued.
+    """
+
+    suite: CipherSuite
+    peer: VerifiedPair | None
+    server_name: str | None
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DataReceived:
+    """Authenticated application data, in order; record borders carry no meaning."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PeerClosed:
+    """The peer sent close_notify: no data was lost, none will follow."""
+
+
+Event = HandshakeCompleted | DataReceived | PeerClosed
+
+
+@dataclass(frozen=True, slots=True)
+class TracedMessage:
+    """One message as it was sent or received, for display.
+
+    Attributes:
+        sender: "client" or "server".
+        content_type: the record's type, see ``tlcp.registry.ContentType``.
+        data: a whole handshake message with its header, or the plaintext of another record.
+        protected: whether it went encrypted.
+    """
+
+    sender: str
+    content_type: int
+    data: bytes
+    protected: bool
