@@ -50,6 +50,27 @@ __all__ = ["Connection"]
 
 Role = Literal["client", "server"]
 
+_CERTIFICATE_ALERTS = frozenset(
+    {
+        AlertDescription.BAD_CERTIFICATE,
+        AlertDescription.UNSUPPORTED_CERTIFICATE,
+        AlertDescription.CERTIFICATE_REVOKED,
+        AlertDescription.CERTIFICATE_EXPIRED,
+        AlertDescription.CERTIFICATE_UNKNOWN,
+        AlertDescription.UNKNOWN_CA,
+    }
+)
+_TRY_WITHOUT_EXTENSIONS = "Old stacks (GmSSL up to 3.1) refuse every extension: try without any"
+_HELLO_ADVICE: dict[int, str] = {
+    AlertDescription.UNEXPECTED_MESSAGE: _TRY_WITHOUT_EXTENSIONS,
+    AlertDescription.DECODE_ERROR: _TRY_WITHOUT_EXTENSIONS,
+    AlertDescription.HANDSHAKE_FAILURE: "Most often there is no common cipher suite; "
+    "ECC_SM4_CBC_SM3 is the one every stack has",
+    AlertDescription.INSUFFICIENT_SECURITY: "Most often there is no common cipher suite",
+    AlertDescription.PROTOCOL_VERSION: "The server does not speak TLCP on this port",
+    AlertDescription.UNRECOGNIZED_NAME: "It does not serve the host name asked for",
+}
+
 
 class Connection:
     """One TLCP connection without its transport; make one with ``client`` or ``server``.
@@ -309,7 +330,9 @@ class Connection:
             self._events.append(PeerClosed())
             return
         if alert.level == AlertLevel.FATAL or alert.description == AlertDescription.CLOSE_NOTIFY:
-            raise AlertReceived(alert.level, alert.description)
+            raise AlertReceived(
+                alert.level, alert.description, hint=self._advice(alert.description)
+            )
         self._warnings += 1
         if self._warnings > self._config.limits.warning_alerts:
             raise UnexpectedMessage(
@@ -330,6 +353,21 @@ class Connection:
     def _trace(self, sender: str, content_type: int, data: bytes, *, protected: bool) -> None:
         if self._config.trace is not None:
             self._config.trace(TracedMessage(sender, content_type, data, protected))
+
+    def _advice(self, alert: int) -> str:
+        """What an alert in the handshake most often means for our own side's settings."""
+        if self._machine.done:
+            return ""
+        if alert in _CERTIFICATE_ALERTS:
+            return (
+                f"The {self.peer_role} refused our certificates: make sure that it trusts the CA "
+                "that issued them and that the pair is valid now"
+            )
+        if self.role == "client" and self._machine.expecting == "ServerHello":
+            return _HELLO_ADVICE.get(alert, "")
+        if self.role == "client" and alert == AlertDescription.HANDSHAKE_FAILURE:
+            return "If the server demands a client certificate, give this client its pair"
+        return ""
 
     def _truncated(self) -> TLCPError:
         if self._machine.done:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from tlcp.errors import DecodeError
-from tlcp.registry import ExtensionType
+from tlcp.registry import ExtensionType, number_label
 from tlcp.wire.codec import U8, U16, Nested, Opaque, Structure, Vector, structure
 from tlcp.wire.messages import Extension
 from tlcp.wire.reader import Notes
@@ -111,12 +111,7 @@ def decode_extension(extension: Extension, body: type[B], notes: Notes | None = 
     try:
         return body.from_bytes(extension.data, notes)
     except DecodeError as error:
-        kind = extension.type
-        name = (
-            ExtensionType(kind).name.lower()
-            if kind in ExtensionType._value2member_map_
-            else str(kind)
-        )
+        name = number_label(ExtensionType, extension.type)
         raise DecodeError(f"extension {name}: {error.what}") from None
 
 
