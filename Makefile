@@ -1,0 +1,102 @@
+# make demo     install tlcp into .venv and run its demonstration
+# make test     install tlcp with its tests and run them
+# make lint     style, types, layers, file sizes
+# make clean    remove everything that these made
+#
+# PYTHON=python3.12 make test     another interpreter (3.11 or newer)
+# PYTEST="-k gmssl" make test     more options for pytest
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PYTEST ?=
+VENV := .venv
+BIN := $(VENV)/bin
+# what of pip's talk is worth reading; errors go to stderr and are not filtered
+BRIEF := sed -un -e 's/^Collecting \([^ ]*\).*/  \1/p' -e '/^Successfully/p'
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --progress-bar off
+
+NATIVE_FILES := $(wildcard src/tlcp/_native/*.c src/tlcp/_native/*.h)
+BUILD_FILES := pyproject.toml setup.py $(NATIVE_FILES)
+PACKAGE_FILES := $(shell find src/tlcp -name '*.py' -not -name _ffi.py)
+# lines of a source file; *_table.h are written by a program and exempt
+MAX_LINES := 600
+GMSSL := $(HOME)/.gmssl_3.1.1_install/bin/gmssl
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/demo.stamp
+	@$(BIN)/tlcp demo
+
+test: $(VENV)/test.stamp
+	@$(MAKE) --no-print-directory -s $(VENV)/gmssl.stamp
+	@$(BIN)/python -m pytest -n 2 $(PYTEST)
+
+lint: $(VENV)/lint.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@wc -l $(PACKAGE_FILES) setup.py $(filter-out %_table.h,$(NATIVE_FILES)) \
+	  | awk '$$2 != "total" && $$1 > $(MAX_LINES) { bad = 1; \
+	      print $$2 ": " $$1 " lines, at most $(MAX_LINES) are allowed" } END { exit bad }'
+	@echo "lint: all good"
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .import_linter_cache
+	rm -f src/tlcp/_native/*.so src/tlcp/_native/_ffi.py
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian's python3 comes without ensurepip: then pip of the system fills the environment.
+$(VENV)/venv.stamp:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "$(PYTHON) is missing: apt-get install python3 python3-venv, or PYTHON=... make"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "tlcp needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V); set PYTHON=..."; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) -V)"
+	@rm -rf $(VENV)
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+	  $(PYTHON) -m venv $(VENV); \
+	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+	  $(PYTHON) -m venv --without-pip $(VENV); \
+	  $(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check pip; \
+	else \
+	  echo "$(PYTHON) can make no virtual environment: apt-get install python3-venv"; exit 1; \
+	fi
+	@touch $@
+
+# The demonstration installs a copy, the tests the tree itself: the last one wins, so each makes
+# the other out of date.
+$(VENV)/demo.stamp: $(VENV)/venv.stamp $(BUILD_FILES) $(PACKAGE_FILES)
+	@echo "installing tlcp"
+	@$(PIP) '.[cli]' | $(BRIEF)
+	@rm -f $(VENV)/test.stamp $(VENV)/lint.stamp
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/venv.stamp $(BUILD_FILES)
+	@echo "installing tlcp and what its tests need"
+	@$(PIP) -e '.[test]' | $(BRIEF)
+	@rm -f $(VENV)/demo.stamp
+	@touch $@
+
+$(VENV)/lint.stamp: $(VENV)/venv.stamp $(BUILD_FILES)
+	@echo "installing tlcp and what lint needs"
+	@$(PIP) -e '.[lint]' | $(BRIEF)
+	@rm -f $(VENV)/demo.stamp
+	@touch $@
+
+# GmSSL 3.1.1 for the interop tests, compiled from the source in its Python wrapper. A wheel from
+# pip's cache would come without the program.
+$(VENV)/gmssl.stamp:
+	if [ -x "$${TLCP_GMSSL:-$(GMSSL)}" ]; then \
+	  touch $@; \
+	elif command -v cmake >/dev/null; then \
+	  echo "building GmSSL 3.1.1 into $(dir $(GMSSL)) for the interop tests"; \
+	  if $(PIP) --no-cache-dir --no-binary easy_gmssl easy_gmssl==2.0.1 | $(BRIEF); then touch $@; \
+	  else echo "GmSSL 3.1.1 was not built: its tests will be skipped"; fi; \
+	else \
+	  echo "no cmake, so the tests with GmSSL 3.1.1 will be skipped: apt-get install cmake"; \
+	fi

@@ -1,0 +1,1 @@
+"""Our engine against other stacks."""
