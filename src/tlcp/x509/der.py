@@ -1,0 +1,165 @@
+"""ASN.1 of a certificate, as far as ``cryptography.x509`` leaves it to us.
+
+That library parses all of an SM2 certificate but its public key, and builds none of it; the
+declarations here serve both reading (``certificate.py``) and writing (``pki/build.py``).
+
+Spec: RFC 5280 4.1; GB/T 20518-2018 (profile), GM/T 0006-2012 (object identifiers)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Final
+
+from cryptography.hazmat import asn1
+from cryptography.x509 import Name, NameAttribute, ObjectIdentifier
+
+from tlcp.crypto.keyfile import EcAlgorithm
+
+__all__ = [
+    "SM2_SIGN_WITH_SM3",
+    "CertificateDer",
+    "ExtensionDer",
+    "NewSubjectPublicKeyInfo",
+    "NewTBSCertificate",
+    "SignatureAlgorithm",
+    "SubjectPublicKeyInfo",
+    "TBSCertificate",
+    "Validity",
+    "readable_copy",
+]
+
+SM2_SIGN_WITH_SM3: Final = ObjectIdentifier("1.2.156.10197.1.501")
+
+
+@asn1.sequence
+class SignatureAlgorithm:
+    """AlgorithmIdentifier whose parameters are absent or NULL; both are in use for SM2-SM3."""
+
+    algorithm: ObjectIdentifier
+    parameters: asn1.Null | None
+
+
+@asn1.sequence
+class ExtensionDer:
+    """One extension, its value still encoded.  Spec: RFC 5280 4.1"""
+
+    oid: ObjectIdentifier
+    critical: Annotated[bool, asn1.Default(False)]
+    value: bytes
+
+
+@asn1.sequence
+class Validity:
+    """Times, UTCTime before 2050 and GeneralizedTime from then on.  Spec: RFC 5280 4.1.2.5"""
+
+    not_before: asn1.UTCTime | asn1.GeneralizedTime
+    not_after: asn1.UTCTime | asn1.GeneralizedTime
+
+
+@asn1.sequence
+class SubjectPublicKeyInfo:
+    """A key of any kind; its algorithm is looked at later.  Spec: RFC 5280 4.1.2.7"""
+
+    algorithm: asn1.TLV
+    public_key: asn1.BitString
+
+
+@asn1.sequence
+class NewSubjectPublicKeyInfo:
+    """An SM2 key to write; DER of SubjectPublicKeyInfo.  Spec: RFC 5480 2"""
+
+    algorithm: EcAlgorithm
+    public_key: asn1.BitString
+
+
+@asn1.sequence
+class TBSCertificate:
+    """What the issuer signs, as read: fields of no interest here stay encoded."""
+
+    version: Annotated[int, asn1.Explicit(0), asn1.Default(0)]
+    serial_number: int
+    signature: asn1.TLV
+    issuer: asn1.TLV
+    validity: asn1.TLV
+    subject: asn1.TLV
+    subject_public_key_info: SubjectPublicKeyInfo
+    issuer_unique_id: Annotated[asn1.BitString | None, asn1.Implicit(1)]
+    subject_unique_id: Annotated[asn1.BitString | None, asn1.Implicit(2)]
+    extensions: Annotated[list[ExtensionDer] | None, asn1.Explicit(3)]
+
+
+@asn1.sequence
+class NewTBSCertificate:
+    """What the issuer signs, as written.  Spec: RFC 5280 4.1"""
+
+    version: Annotated[int, asn1.Explicit(0), asn1.Default(0)]
+    serial_number: int
+    signature: SignatureAlgorithm
+    issuer: asn1.TLV
+    validity: Validity
+    subject: asn1.TLV
+    subject_public_key_info: NewSubjectPublicKeyInfo
+    extensions: Annotated[list[ExtensionDer] | None, asn1.Explicit(3)]
+
+
+@asn1.sequence
+class CertificateDer:
+    """The whole certificate; ``tbs`` is kept as signed.  Spec: RFC 5280 4.1"""
+
+    tbs: asn1.TLV
+    signature_algorithm: asn1.TLV
+    signature: asn1.BitString
+
+
+@asn1.sequence
+class _Attribute:
+    """Spec: RFC 5280 4.1.2.4 AttributeTypeAndValue"""
+
+    type: ObjectIdentifier
+    value: asn1.TLV
+
+
+@asn1.sequence
+class _Name:
+    """A name behind a SEQUENCE of its own: only fields can be declared as SEQUENCE OF."""
+
+    parts: list[asn1.SetOf[_Attribute]]
+
+
+def readable_copy(certificate: CertificateDer, tbs: TBSCertificate) -> bytes:
+    """Copy a certificate that the strict parser refuses, with its names made readable.
+
+    CAs in use put letters into PrintableString that do not belong there ("*", "@", Chinese).
+    The copy serves to get at all else and to show the names; signatures and the comparing of
+    names use the original bytes.
+
+    Args:
+        certificate: the whole.
+        tbs: the same certificate's inner part.
+
+    Returns:
+        DER.
+
+    Interop: certificates of deployed CAs
+    """
+    copy = replace(tbs, subject=_tlv(_readable(tbs.subject)), issuer=_tlv(_readable(tbs.issuer)))
+    return asn1.encode_der(replace(certificate, tbs=_tlv(asn1.encode_der(copy))))
+
+
+def _readable(name: asn1.TLV) -> bytes:
+    attributes = []
+    for part in asn1.decode_der(_Name, asn1.encode_der(_Wrapped(name=name))).parts:
+        for attribute in part.as_list():
+            text = bytes(attribute.value.data).decode("utf-8", "replace")
+            attributes.append(NameAttribute(attribute.type, text))
+    return Name(attributes).public_bytes()
+
+
+@asn1.sequence
+class _Wrapped:
+    name: asn1.TLV
+
+
+def _tlv(der: bytes) -> asn1.TLV:
+    return asn1.decode_der(asn1.TLV, der)

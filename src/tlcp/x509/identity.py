@@ -1,0 +1,238 @@
+"""Our own side: two certificates, their private keys, and the chain to send.
+
+Everything that can be wrong with files is found here, when the program starts, and said in the
+words of who configured it.
+
+Spec: GB/T 38636-2020 6.4.5.3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlcp.crypto.keyfile import load_private_key
+from tlcp.crypto.keys import PrivateKey
+from tlcp.crypto.pem import is_pem, split_pem
+from tlcp.errors import CertificateVerifyError, ConfigError
+from tlcp.x509.certificate import Certificate, load_pem_certificates
+from tlcp.x509.usage import can_encrypt, can_sign, looks_swapped
+
+__all__ = ["Identity"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Identity:
+    """A pair of certificates with their keys; checked when made.
+
+    Attributes:
+        sign_cert, sign_key: the signing certificate and its private key.
+        enc_cert, enc_key: the same for encryption; None, None for a client that only signs.
+        chain: CA certificates, any order; a root among them is not sent.
+
+    Raises:
+        ConfigError: certificates and keys do not belong together; the text says which.
+
+    Spec: GB/T 38636-2020 6.4.5.3
+    """
+
+    sign_cert: Certificate
+    sign_key: PrivateKey
+    enc_cert: Certificate | None = None
+    enc_key: PrivateKey | None = None
+    chain: tuple[Certificate, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.enc_cert is None) != (self.enc_key is None):
+            have, lack = ("key", "certificate") if self.enc_cert is None else ("certificate", "key")
+            raise ConfigError(f"there is an encryption {have} but no encryption {lack}")
+        _check_usages(self.sign_cert, self.enc_cert)
+        _check_keys(self)
+
+    @classmethod
+    def load(
+        cls,
+        sign_cert: str | Path,
+        sign_key: str | Path,
+        enc_cert: str | Path | None = None,
+        enc_key: str | Path | None = None,
+        password: bytes | None = None,
+    ) -> Identity:
+        """Read an identity from files.
+
+        Args:
+            sign_cert: PEM; the signing certificate first, CA certificates may follow.
+            sign_key: its private key, PEM or DER, PKCS#8 or SEC1.
+            enc_cert: PEM; the encryption certificate first, CA certificates may follow.
+            enc_key: its private key.
+            password: for encrypted keys.
+
+        Raises:
+            ConfigError: a file cannot be read, or holds something else; the text names it.
+        """
+        signing = _load_certificates(sign_cert, "signing certificate")
+        enc = _load_certificates(enc_cert, "encryption certificate") if enc_cert else ()
+        return cls(
+            sign_cert=signing[0],
+            sign_key=_load_key(sign_key, "signing key", password),
+            enc_cert=enc[0] if enc else None,
+            enc_key=_load_key(enc_key, "encryption key", password) if enc_key else None,
+            chain=tuple(dict.fromkeys((*signing[1:], *enc[1:]))),
+        )
+
+    @classmethod
+    def from_pem(
+        cls,
+        sign_cert: bytes,
+        sign_key: bytes,
+        enc_cert: bytes | None = None,
+        enc_key: bytes | None = None,
+        password: bytes | None = None,
+    ) -> Identity:
+        """Make an identity from the contents of such files; arguments as ``load``.
+
+        Raises:
+            ConfigError: as ``load``.
+        """
+        signing = _parse_certificates(sign_cert, "signing certificate")
+        enc = _parse_certificates(enc_cert, "encryption certificate") if enc_cert else ()
+        return cls(
+            sign_cert=signing[0],
+            sign_key=_parse_key(sign_key, "signing key", password),
+            enc_cert=enc[0] if enc else None,
+            enc_key=_parse_key(enc_key, "encryption key", password) if enc_key else None,
+            chain=tuple(dict.fromkeys((*signing[1:], *enc[1:]))),
+        )
+
+    def certificate_list(self, *, include_enc: bool = True) -> tuple[bytes, ...]:
+        """List the DER to send: signing, encryption, then CAs upwards without the root.
+
+        Args:
+            include_enc: False leaves the encryption certificate out, as GmSSL wants it from a
+                client in the ECC suites.
+
+        Spec: GB/T 38636-2020 6.4.5.3.  Interop: GmSSL counts a root that is sent as one CA too many
+        """
+        own = [self.sign_cert]
+        if include_enc and self.enc_cert is not None:
+            own.append(self.enc_cert)
+        upwards = _upwards(self.sign_cert, self.chain)
+        return tuple(certificate.der for certificate in (*own, *upwards))
+
+    def __repr__(self) -> str:
+        enc = "none" if self.enc_cert is None else str(self.enc_cert)
+        return f"<Identity sign {self.sign_cert}, enc {enc}, {len(self.chain)} CA certificates>"
+
+
+def _upwards(leaf: Certificate, chain: Iterable[Certificate]) -> list[Certificate]:
+    """Order the CAs from the leaf's issuer upwards; what does not connect comes last."""
+    waiting = [certificate for certificate in chain if not certificate.self_signed]
+    ordered: list[Certificate] = []
+    name = leaf.issuer_der
+    while issuer := next((one for one in waiting if one.subject_der == name), None):
+        waiting.remove(issuer)
+        ordered.append(issuer)
+        name = issuer.issuer_der
+    return ordered + waiting
+
+
+def _check_usages(sign: Certificate, enc: Certificate | None) -> None:
+    if enc is not None and looks_swapped(sign, enc):
+        raise ConfigError(
+            "signing and encryption certificates look swapped: the one given for signing has "
+            f"keyUsage {_usages(sign)}, the other {_usages(enc)}"
+        )
+    if not can_sign(sign):
+        raise ConfigError(
+            f"the signing certificate {sign} has keyUsage {_usages(sign)}; "
+            "expected digitalSignature or nonRepudiation"
+        )
+    if enc is not None and not can_encrypt(enc):
+        raise ConfigError(
+            f"the encryption certificate {enc} has keyUsage {_usages(enc)}; "
+            "expected keyEncipherment, dataEncipherment or keyAgreement"
+        )
+
+
+def _usages(certificate: Certificate) -> str:
+    return ", ".join(sorted(certificate.key_usage or ())) or "none"
+
+
+def _check_keys(identity: Identity) -> None:
+    sign_point = _point(identity.sign_cert, "signing certificate")
+    if identity.enc_cert is None or identity.enc_key is None:
+        if identity.sign_key.public_point != sign_point:
+            raise ConfigError(_mismatch("signing", identity.sign_cert))
+        return
+    enc_point = _point(identity.enc_cert, "encryption certificate")
+    sign_fits = identity.sign_key.public_point == sign_point
+    enc_fits = identity.enc_key.public_point == enc_point
+    if not sign_fits and identity.sign_key.public_point == enc_point:
+        raise ConfigError(
+            "signing and encryption keys look swapped: "
+            "the signing key belongs to the encryption certificate"
+        )
+    if not enc_fits and identity.enc_key.public_point == sign_point:
+        raise ConfigError(
+            "signing and encryption keys look swapped: "
+            "the encryption key belongs to the signing certificate"
+        )
+    if not sign_fits:
+        raise ConfigError(_mismatch("signing", identity.sign_cert))
+    if not enc_fits:
+        raise ConfigError(_mismatch("encryption", identity.enc_cert))
+
+
+def _mismatch(role: str, certificate: Certificate) -> str:
+    return (
+        f"the {role} key does not match the {role} certificate {certificate}; "
+        "give the key that the certificate was issued for"
+    )
+
+
+def _point(certificate: Certificate, role: str) -> bytes:
+    try:
+        _ = certificate.public_key
+    except CertificateVerifyError as error:
+        raise ConfigError(f"the {role} cannot be used: {error.what}; expected SM2") from error
+    return certificate.public_point
+
+
+def _read(path: str | Path, role: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read the {role} {path}: {error.strerror}") from error
+
+
+def _load_certificates(path: str | Path, role: str) -> tuple[Certificate, ...]:
+    return _parse_certificates(_read(path, role), f"{role} {path}")
+
+
+def _load_key(path: str | Path, role: str, password: bytes | None) -> PrivateKey:
+    return _parse_key(_read(path, role), f"{role} {path}", password)
+
+
+def _parse_certificates(data: bytes, role: str) -> tuple[Certificate, ...]:
+    try:
+        return load_pem_certificates(data)
+    except ConfigError as error:
+        raise ConfigError(f"{role}: {error}{_crossed(data, 'KEY')}") from error
+
+
+def _parse_key(data: bytes, role: str, password: bytes | None) -> PrivateKey:
+    try:
+        return load_private_key(data, password)
+    except ConfigError as error:
+        raise ConfigError(f"{role}: {error}{_crossed(data, 'CERTIFICATE')}") from None
+
+
+def _crossed(data: bytes, wrong_label: str) -> str:
+    """Add the likely cause when the file is a good one of the other kind."""
+    try:
+        labels = {block.label for block in split_pem(data)} if is_pem(data) else set()
+    except ConfigError:
+        return ""
+    only_others = bool(labels) and all(label.endswith(wrong_label) for label in labels)
+    return "; are the certificate and key files mixed up?" if only_others else ""

@@ -1,0 +1,139 @@
+"""Does a certificate name the host that was asked for?
+
+Only subjectAltName counts; the common name never does (RFC 9525 2).  A wildcard is the whole
+left-most label and stands for exactly one label.  IP addresses match iPAddress entries alone.
+
+Limit: a host with non-ASCII letters is turned into A-labels by Python's own codec, which is
+IDNA 2003; where that differs from IDNA 2008 (as for "ß") pass the A-label form ("xn--...").
+
+Spec: RFC 9525 6, RFC 5280 4.2.1.6; GB/T 38636-2020 6.4.5.3 leaves the matching to TLS practice
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+
+from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
+from tlcp.x509.certificate import Certificate
+
+__all__ = ["match_host", "parse_host"]
+
+_LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_SHOWN: Final = 8  # how many names an error lists
+
+
+def match_host(certificate: Certificate, host: str, *, which: str = "") -> None:
+    """Check that the certificate is for this host.
+
+    Args:
+        certificate: the peer's.
+        host: a DNS name or an IP address as text (IPv6 also in brackets); no port.
+        which: the role to name in the error, such as "signing certificate".
+
+    Raises:
+        CertificateVerifyError: HOSTNAME_MISMATCH or IP_ADDRESS_MISMATCH.
+        ConfigError: the host is empty or cannot be a DNS name.
+
+    Spec: RFC 9525 6
+    """
+    wanted = parse_host(host)
+    if isinstance(wanted, str):
+        if not any(_matches(pattern, wanted) for pattern in certificate.dns_names):
+            raise _name_mismatch(certificate, wanted, which)
+    elif wanted not in certificate.ip_addresses:
+        raise _ip_mismatch(certificate, wanted, which)
+
+
+def parse_host(host: str) -> str | ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Give an address, or a DNS name in lower case and A-labels without the trailing dot.
+
+    Args:
+        host: as for ``match_host``.
+
+    Raises:
+        ConfigError: it is neither.
+
+    Spec: RFC 9525 6.3, RFC 6066 3 (the form that server_name carries)
+    """
+    address = _as_address(host)
+    return _as_dns_name(host) if address is None else address
+
+
+def _as_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    text = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        # A scope ("fe80::1%eth0") is local to this machine and never part of a certificate.
+        return ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _as_dns_name(host: str) -> str:
+    name = host.removesuffix(".")
+    try:
+        ascii_name = name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError as error:
+        raise ConfigError(f"the host name {host!r} cannot be written as a DNS name") from error
+    if len(ascii_name) > 253 or not all(map(_LABEL.fullmatch, ascii_name.split("."))):
+        raise ConfigError(
+            f"the host name {host!r} is not a DNS name: its labels are 1 to 63 letters, digits, "
+            "'-' or '_'; give it without port, scheme or wildcard"
+        )
+    return ascii_name.lower()
+
+
+def _matches(pattern: str, name: str) -> bool:
+    pattern = pattern.lower()
+    if "*" not in pattern:
+        return pattern == name
+    head, _, rest = pattern.partition(".")
+    # "*" alone as a label, nowhere else, and over at least two labels: "*.com" is refused.
+    if head != "*" or "." not in rest or not all(rest.split(".")):
+        return False
+    return name.partition(".")[2] == rest
+
+
+def _listed(certificate: Certificate) -> str:
+    names = [*certificate.dns_names, *(str(address) for address in certificate.ip_addresses)]
+    if not names:
+        return "no subjectAltName entry"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(repr(name) for name in names[:_SHOWN]) + more
+
+
+def _name_mismatch(certificate: Certificate, name: str, which: str) -> CertificateVerifyError:
+    hint = "Connect by a name in the certificate, or issue it with this name in subjectAltName"
+    if _matches(certificate.common_name, name):
+        hint = (
+            "The common name would match but is not looked at (RFC 9525): "
+            "issue the certificate with this name in subjectAltName"
+        )
+    return CertificateVerifyError(
+        CertificateProblem.HOSTNAME_MISMATCH,
+        f"the {which or 'certificate'} {certificate} is not for the host {name!r}; "
+        f"it has {_listed(certificate)}",
+        which=which,
+        hint=hint,
+    )
+
+
+def _ip_mismatch(
+    certificate: Certificate,
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    which: str,
+) -> CertificateVerifyError:
+    hint = "Issue the certificate with this address as iPAddress in subjectAltName"
+    if str(address) in (*certificate.dns_names, certificate.common_name):
+        hint = (
+            "The address stands there as a name, which does not count: "
+            "issue the certificate with it as iPAddress in subjectAltName"
+        )
+    return CertificateVerifyError(
+        CertificateProblem.IP_ADDRESS_MISMATCH,
+        f"the {which or 'certificate'} {certificate} is not for the IP address {address}; "
+        f"it has {_listed(certificate)}",
+        which=which,
+        hint=hint,
+    )
