@@ -1,0 +1,212 @@
+"""SM2 private keys in files: PKCS#8 and SEC1, PEM or DER.
+
+Files of OpenSSL 3, Tongsuo, TASSL, Kona and GmSSL's unencrypted form are read; PKCS#8 is written,
+because it is the one form that every stack reads.  Encrypted files are refused with advice.
+
+Spec: GB/T 35276-2017 6 (SM2 keys); RFC 5208, RFC 5915 (their files)
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat import asn1
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509 import ObjectIdentifier
+
+from tlcp.crypto.pem import PemBlock, is_pem, split_pem, to_pem
+from tlcp.crypto.sm2 import SM2PrivateKey
+from tlcp.errors import ConfigError
+
+__all__ = ["EC_PUBLIC_KEY", "SM2_CURVE", "EcAlgorithm", "dump_private_key", "load_private_key"]
+
+EC_PUBLIC_KEY: Final = ObjectIdentifier("1.2.840.10045.2.1")
+SM2_CURVE: Final = ObjectIdentifier("1.2.156.10197.1.301")
+
+# OpenSSL 3 writes "SM2 PRIVATE KEY" where older tools write "EC PRIVATE KEY".
+_SEC1_LABELS: Final = ("EC PRIVATE KEY", "SM2 PRIVATE KEY")
+_ENCRYPTED: Final = (
+    "encrypted keys are not supported yet; decrypt it with "
+    "`openssl pkey -in KEY -out CLEAR` and protect the file with mode 0600"
+)
+
+
+@asn1.sequence
+class EcAlgorithm:
+    """AlgorithmIdentifier of an EC key on a named curve.  Spec: RFC 5480 2.1.1"""
+
+    algorithm: ObjectIdentifier
+    curve: ObjectIdentifier
+
+
+@asn1.sequence
+class _PrivateKeyInfo:
+    """PKCS#8.  Spec: RFC 5208 5, RFC 5958 2"""
+
+    version: int
+    algorithm: asn1.TLV
+    private_key: bytes
+    attributes: Annotated[asn1.SetOf[asn1.TLV] | None, asn1.Implicit(0)]
+    public_key: Annotated[asn1.BitString | None, asn1.Implicit(1)]
+
+
+@asn1.sequence
+class _NewPrivateKeyInfo:
+    version: int
+    algorithm: EcAlgorithm
+    private_key: bytes
+
+
+@asn1.sequence
+class _EcPrivateKey:
+    """SEC1.  Spec: RFC 5915 3"""
+
+    version: int
+    private_key: bytes
+    parameters: Annotated[ObjectIdentifier | None, asn1.Explicit(0)]
+    public_key: Annotated[asn1.BitString | None, asn1.Explicit(1)]
+
+
+@asn1.sequence
+class _EncryptedPrivateKeyInfo:
+    """Spec: RFC 5208 6"""
+
+    algorithm: asn1.TLV
+    data: bytes
+
+
+def load_private_key(data: bytes, password: bytes | None = None) -> SM2PrivateKey:
+    """Read one SM2 private key.
+
+    Args:
+        data: a PEM file (blocks of other kinds are skipped) or DER, PKCS#8 or SEC1.
+        password: kept for encrypted files; not used for a key in the clear.
+
+    Raises:
+        ConfigError: no key, several keys, an encrypted key, a key of another kind, or a public
+            key in the file that is not its own.
+
+    Spec: GB/T 35276-2017 6.1; RFC 5208 5, RFC 5915 3
+    """
+    if not is_pem(data):
+        return _load_der(data)
+    blocks = split_pem(data)
+    keys = [block for block in blocks if block.label.endswith("PRIVATE KEY")]
+    if len(keys) > 1:
+        raise ConfigError(
+            f"the file holds {len(keys)} private keys; "
+            "put the signing and the encryption key into a file each"
+        )
+    if not keys:
+        found = ", ".join(sorted({block.label for block in blocks})) or "no PEM block"
+        raise ConfigError(f"expected a private key, but the file holds {found}")
+    return _load_block(keys[0])
+
+
+def dump_private_key(key: SM2PrivateKey) -> bytes:
+    """Write a key as PEM PKCS#8, in the clear: guard the file with mode 0600.
+
+    Spec: RFC 5208 5, RFC 5915 3
+    """
+    # As OpenSSL does: the curve once, in PKCS#8; the public key inside, so a reader can check.
+    inner = _EcPrivateKey(
+        version=1,
+        private_key=key.dangerous_scalar(),
+        parameters=None,
+        public_key=asn1.BitString(key.public_point, 0),
+    )
+    outer = _NewPrivateKeyInfo(
+        version=0,
+        algorithm=EcAlgorithm(algorithm=EC_PUBLIC_KEY, curve=SM2_CURVE),
+        private_key=asn1.encode_der(inner),
+    )
+    return to_pem("PRIVATE KEY", asn1.encode_der(outer))
+
+
+def _load_block(block: PemBlock) -> SM2PrivateKey:
+    if block.encrypted or block.label == "ENCRYPTED PRIVATE KEY":
+        raise ConfigError(_ENCRYPTED)
+    if block.label in _SEC1_LABELS:
+        return _load_sec1(block.der, need_curve=True)
+    if block.label == "PRIVATE KEY":
+        return _load_pkcs8(block.der)
+    raise ConfigError(f"expected an SM2 private key, got {_describe(block.der, block.label)}")
+
+
+def _load_der(data: bytes) -> SM2PrivateKey:
+    """Tell the kinds of DER apart by what decodes; they share no shape."""
+    if _decodes(_PrivateKeyInfo, data):
+        return _load_pkcs8(data)
+    if _decodes(_EcPrivateKey, data):
+        return _load_sec1(data, need_curve=True)
+    if _decodes(_EncryptedPrivateKeyInfo, data):
+        raise ConfigError(_ENCRYPTED)
+    what = _describe(data, "neither PEM nor the DER of a private key")
+    raise ConfigError(f"expected an SM2 private key, got {what}")
+
+
+def _load_pkcs8(der: bytes) -> SM2PrivateKey:
+    try:
+        info = asn1.decode_der(_PrivateKeyInfo, der)
+    except ValueError:
+        raise ConfigError("the private key is damaged: not the DER of a PKCS#8 key") from None
+    try:
+        algorithm: EcAlgorithm = info.algorithm.parse(EcAlgorithm)
+        sm2 = algorithm.algorithm in (EC_PUBLIC_KEY, SM2_CURVE) and algorithm.curve == SM2_CURVE
+    except ValueError:
+        sm2 = False
+    if not sm2:
+        what = _describe(der, "a PKCS#8 key of another kind")
+        raise ConfigError(f"expected an SM2 private key, got {what}")
+    return _load_sec1(info.private_key, need_curve=False)
+
+
+def _load_sec1(der: bytes, *, need_curve: bool) -> SM2PrivateKey:
+    try:
+        key = asn1.decode_der(_EcPrivateKey, der)
+    except ValueError:
+        raise ConfigError("the private key is damaged: not the DER of an EC key") from None
+    # Inside PKCS#8 the curve may be left out; on its own the key must say it.
+    if key.parameters != SM2_CURVE and (need_curve or key.parameters is not None):
+        curve = "no curve" if key.parameters is None else _describe(der, "another curve")
+        raise ConfigError(f"expected an EC private key on the SM2 curve, got {curve}")
+    if key.version != 1 or not 1 <= len(key.private_key) <= 32:
+        raise ConfigError("the private key is damaged: not an EC key of 32 bytes")
+    try:
+        loaded = SM2PrivateKey(key.private_key.rjust(32, b"\0"))
+    except ValueError:
+        raise ConfigError("the private key is damaged: its number is out of range") from None
+    if key.public_key is not None and key.public_key.as_bytes() != _form_of(key, loaded):
+        raise ConfigError("the private key is damaged: the public key in its file is another's")
+    return loaded
+
+
+def _form_of(key: _EcPrivateKey, loaded: SM2PrivateKey) -> bytes:
+    """Write the true public point in the form that the file uses, for comparing."""
+    point = loaded.public_point
+    if key.public_key is not None and len(key.public_key.as_bytes()) == 33:
+        return bytes([2 + (point[64] & 1)]) + point[1:33]
+    return point
+
+
+def _decodes(kind: type, der: bytes) -> bool:
+    try:
+        asn1.decode_der(kind, der)
+    except ValueError:
+        return False
+    return True
+
+
+def _describe(der: bytes, otherwise: str) -> str:
+    """Name a key of another kind, so that the user sees which file was taken."""
+    try:
+        key = serialization.load_der_private_key(der, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return otherwise
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return f"an EC key on the curve {key.curve.name}"
+    if isinstance(key, rsa.RSAPrivateKey):
+        return f"an RSA key of {key.key_size} bits"
+    return f"a key of the kind {type(key).__name__}"

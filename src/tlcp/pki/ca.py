@@ -1,0 +1,300 @@
+"""A small CA for TLCP pairs: for development, tests and closed networks.
+
+It issues what every deployed stack accepts: both certificates with one subject, one
+subjectAltName and one issuer, keyUsage split as the standard says, and no basicConstraints on end
+certificates (GmSSL refuses an empty one).
+
+A CA lives in a directory: ``ca.crt``, ``ca.key``, and for each pair ``NAME.sign.crt``,
+``NAME.sign.key``, ``NAME.enc.crt``, ``NAME.enc.key``.  Keys are PKCS#8 in the clear, mode 0600.
+
+Spec: GB/T 38636-2020 6.4.5.3; GB/T 20518-2018 5.2; RFC 5280 4
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from tlcp.crypto.keyfile import dump_private_key, load_private_key
+from tlcp.crypto.sm2 import Random, SM2PrivateKey
+from tlcp.errors import ConfigError
+from tlcp.pki.build import (
+    Extension,
+    authority_key_id,
+    build_certificate,
+    build_name,
+    certificate_pem,
+    key_identifier,
+    key_usage,
+    subject_alternative_name,
+)
+from tlcp.pki.files import write_files
+from tlcp.x509.certificate import Certificate, load_pem_certificates
+from tlcp.x509.identity import Identity
+
+__all__ = ["CertificateAuthority", "IssuedPair"]
+
+_SIGN_USAGE: Final = key_usage("digitalSignature", "nonRepudiation")
+_ENC_USAGE: Final = key_usage("keyEncipherment", "dataEncipherment", "keyAgreement")
+_CA_USAGE: Final = key_usage("keyCertSign", "cRLSign")
+_PURPOSES: Final = (
+    x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+    False,
+)
+_BACKDATE: Final = datetime.timedelta(minutes=5)  # the peer's clock may be behind ours
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedPair:
+    """A pair fresh from the CA.
+
+    Attributes:
+        sign_cert, enc_cert: the certificates.
+        sign_key, enc_key: their private keys.
+        chain: the intermediate CAs to send with them, issuer first; no root.
+    """
+
+    sign_cert: Certificate
+    sign_key: SM2PrivateKey = field(repr=False)
+    enc_cert: Certificate
+    enc_key: SM2PrivateKey = field(repr=False)
+    chain: tuple[Certificate, ...] = ()
+
+    @property
+    def identity(self) -> Identity:
+        """The pair as an end of a connection uses it."""
+        return Identity(self.sign_cert, self.sign_key, self.enc_cert, self.enc_key, self.chain)
+
+    def save(self, directory: str | Path, name: str, *, force: bool = False) -> tuple[Path, ...]:
+        """Write the four files ``NAME.{sign,enc}.{crt,key}``; intermediates follow in the .crt.
+
+        Returns:
+            The paths: sign.crt, sign.key, enc.crt, enc.key.
+
+        Raises:
+            ConfigError: the name is not a plain file name, a file is there already and ``force``
+                is not given, or the directory cannot be written.
+        """
+        above = [certificate.der for certificate in self.chain]
+        return write_files(
+            directory,
+            {
+                f"{name}.sign.crt": certificate_pem(self.sign_cert.der, *above),
+                f"{name}.sign.key": dump_private_key(self.sign_key),
+                f"{name}.enc.crt": certificate_pem(self.enc_cert.der, *above),
+                f"{name}.enc.key": dump_private_key(self.enc_key),
+            },
+            force=force,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateAuthority:
+    """A CA certificate with its key, root or intermediate.
+
+    Attributes:
+        certificate: the CA's own.
+        key: its private key.
+        chain: what its subscribers send above their pair: empty for a root, else this CA's
+            certificate and those above it, without the root.
+        random: source of keys and serial numbers: n -> n bytes.
+    """
+
+    certificate: Certificate
+    key: SM2PrivateKey = field(repr=False)
+    chain: tuple[Certificate, ...] = ()
+    random: Random = field(default=os.urandom, repr=False)
+
+    @classmethod
+    def create(
+        cls,
+        common_name: str = "TLCP Root CA",
+        *,
+        organization: str = "TLCP",
+        country: str = "CN",
+        now: datetime.datetime | None = None,
+        lifetime_days: int = 3650,
+        random: Random = os.urandom,
+    ) -> CertificateAuthority:
+        """Make a new root CA.
+
+        Args:
+            common_name: CN of its name.
+            organization: O of its name; "" leaves it out.
+            country: C of its name, two letters; "" leaves it out.
+            now: validity begins five minutes earlier; None = the system clock.
+            lifetime_days: how long it is valid.
+            random: n -> n bytes.
+
+        Raises:
+            ConfigError: a part of the name is not allowed.
+        """
+        key = SM2PrivateKey.generate(random=random)
+        subject = build_name(common_name, organization=organization, country=country)
+        period = _period(now, lifetime_days)
+        der = build_certificate(
+            subject=subject,
+            subject_point=key.public_point,
+            issuer=subject,
+            signer=key,
+            serial_number=_serial(random),
+            not_before=period[0],
+            not_after=period[1],
+            extensions=[
+                (x509.BasicConstraints(ca=True, path_length=None), True),
+                _CA_USAGE,
+                (key_identifier(key.public_point), False),
+            ],
+        )
+        return cls(Certificate.from_der(der), key, random=random)
+
+    @classmethod
+    def load(cls, directory: str | Path) -> CertificateAuthority:
+        """Read a CA from ``ca.crt`` and ``ca.key`` of a directory.
+
+        Raises:
+            ConfigError: a file cannot be read, the key is not the certificate's, or it is no CA.
+        """
+        certificate_path, key_path = Path(directory, "ca.crt"), Path(directory, "ca.key")
+        try:
+            pem, key_data = certificate_path.read_bytes(), key_path.read_bytes()
+        except OSError as error:
+            raise ConfigError(
+                f"no CA in {directory}: cannot read {error.filename}: {error.strerror}"
+            ) from error
+        certificate, *above = load_pem_certificates(pem)
+        key = load_private_key(key_data)
+        if certificate.public_point != key.public_point:
+            raise ConfigError(f"{key_path} is not the key of {certificate_path}")
+        if not certificate.is_ca:
+            raise ConfigError(f"{certificate_path} is not a CA certificate: {certificate}")
+        chain = () if certificate.self_issued else (certificate, *above)
+        return cls(certificate, key, chain)
+
+    def save(self, directory: str | Path, *, force: bool = False) -> tuple[Path, ...]:
+        """Write ``ca.crt`` and ``ca.key``, making the directory if needed.
+
+        Returns:
+            The two paths.
+
+        Raises:
+            ConfigError: there is a CA already and ``force`` is not given, or it cannot be written.
+        """
+        certificates = self.chain or (self.certificate,)
+        return write_files(
+            directory,
+            {
+                "ca.crt": certificate_pem(*(certificate.der for certificate in certificates)),
+                "ca.key": dump_private_key(self.key),
+            },
+            force=force,
+        )
+
+    def issue_pair(
+        self,
+        name: str,
+        hosts: Iterable[str] = (),
+        *,
+        organization: str = "TLCP",
+        country: str = "CN",
+        now: datetime.datetime | None = None,
+        lifetime_days: int = 397,
+    ) -> IssuedPair:
+        """Issue a signing and an encryption certificate with new keys.
+
+        Args:
+            name: the common name of both.
+            hosts: DNS names and IP addresses for subjectAltName; none leaves it out.
+            organization: O of the subject; "" leaves it out.
+            country: C of the subject, two letters; "" leaves it out.
+            now: when the validity begins (five minutes earlier); None = the system clock.
+            lifetime_days: how long they are valid; never longer than the CA.
+
+        Raises:
+            ConfigError: a name or host is not allowed.
+
+        Spec: GB/T 38636-2020 6.4.5.3
+        """
+        subject = build_name(name, organization=organization, country=country)
+        names = subject_alternative_name(hosts)
+        shared = [_PURPOSES] + ([names] if names else [])
+        period = _period(now, lifetime_days)
+        sign_cert, sign_key = self._issue(subject, period, [_SIGN_USAGE, *shared])
+        enc_cert, enc_key = self._issue(subject, period, [_ENC_USAGE, *shared])
+        return IssuedPair(sign_cert, sign_key, enc_cert, enc_key, self.chain)
+
+    def issue_intermediate(
+        self,
+        common_name: str,
+        *,
+        organization: str = "TLCP",
+        country: str = "CN",
+        path_length: int | None = 0,
+        now: datetime.datetime | None = None,
+        lifetime_days: int = 1825,
+    ) -> CertificateAuthority:
+        """Issue a CA below this one.
+
+        Args:
+            common_name: CN of its name.
+            organization: O of its name; "" leaves it out.
+            country: C of its name, two letters; "" leaves it out.
+            path_length: how many CAs may follow below it; None = no limit.
+            now: when the validity begins (five minutes earlier); None = the system clock.
+            lifetime_days: how long it is valid; never longer than this CA.
+
+        Raises:
+            ConfigError: a part of the name is not allowed.
+        """
+        subject = build_name(common_name, organization=organization, country=country)
+        extensions: list[Extension] = [
+            (x509.BasicConstraints(ca=True, path_length=path_length), True),
+            _CA_USAGE,
+        ]
+        certificate, key = self._issue(subject, _period(now, lifetime_days), extensions)
+        return CertificateAuthority(certificate, key, (certificate, *self.chain), self.random)
+
+    def _issue(
+        self,
+        subject: x509.Name,
+        period: tuple[datetime.datetime, datetime.datetime],
+        extensions: list[Extension],
+    ) -> tuple[Certificate, SM2PrivateKey]:
+        key = SM2PrivateKey.generate(random=self.random)
+        authority = authority_key_id(self.certificate.subject_key_id)
+        der = build_certificate(
+            subject=subject,
+            subject_point=key.public_point,
+            issuer=self.certificate.subject,
+            signer=self.key,
+            serial_number=_serial(self.random),
+            not_before=period[0],
+            not_after=min(period[1], self.certificate.not_after),
+            extensions=[
+                *extensions,
+                (key_identifier(key.public_point), False),
+                *([authority] if authority else []),
+            ],
+        )
+        return Certificate.from_der(der), key
+
+
+def _period(
+    now: datetime.datetime | None, lifetime_days: int
+) -> tuple[datetime.datetime, datetime.datetime]:
+    if lifetime_days < 1:
+        raise ConfigError(f"a certificate cannot live {lifetime_days} days; give at least 1")
+    start = now or datetime.datetime.now(datetime.UTC)
+    return start - _BACKDATE, start + datetime.timedelta(days=lifetime_days)
+
+
+def _serial(random: Random) -> int:
+    # 16 bytes, positive and never 0: the top bit is cleared, the next one set.
+    return int.from_bytes(random(16), "big") >> 1 | 1 << 126
