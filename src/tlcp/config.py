@@ -61,6 +61,10 @@ class Config:
         client_auth: for servers.
         extensions: False sends a ClientHello without any extension (GmSSL up to 3.1 and old
             gateways refuse all of them, even server_name).
+        alpn_protocols: application protocols, best first; a server picks by its own order.
+        on_server_name: for servers: gets the host name that a client asks for (None if it asks
+            for none) and returns other settings for this connection, or None to keep these. It
+            may raise ``UnrecognizedName``.
         dangerous_skip_verification: believe any certificate. Anyone can then read and change
             everything; only for tests.
         dangerous_skip_host_check: believe a server certificate for any host name.
@@ -79,6 +83,8 @@ class Config:
     suites: tuple[CipherSuite, ...] = DEFAULT_SUITES
     client_auth: ClientAuth = ClientAuth.REQUIRED
     extensions: bool = True
+    alpn_protocols: tuple[str, ...] = ()
+    on_server_name: Callable[[str | None], Config | None] | None = None
     dangerous_skip_verification: bool = False
     dangerous_skip_host_check: bool = False
     keylog: Callable[[str], None] | None = None
@@ -93,6 +99,9 @@ class Config:
         for suite in self.suites:
             if not suite.implemented:
                 raise ConfigError(f"cipher suite {suite} is known by name only")
+        for protocol in self.alpn_protocols:
+            if not protocol.isascii() or not 0 < len(protocol) < 256:  # RFC 7301 3.1
+                raise ConfigError(f"ALPN protocol {protocol!r}: want 1 to 255 ASCII letters")
 
     @property
     def has_encryption_pair(self) -> bool:
@@ -135,13 +144,13 @@ class Config:
                 "no server name is given, so the server's certificates cannot be checked against it"
             )
 
-    def check_server(self) -> None:
-        """Refuse settings under which a server could not complete a handshake.
+    def server_identity(self) -> Identity:
+        """The identity of a server that can complete a handshake with these settings.
 
         Raises:
             ConfigError: no pair of certificates, or nothing to verify clients by.
         """
-        if self.identity is None or not self.has_encryption_pair:
+        if self.identity is None or self.identity.enc_key is None:
             raise ConfigError(
                 "a server needs two certificates with their keys: one to sign, one to encrypt"
             )
@@ -151,3 +160,4 @@ class Config:
                 "client authentication is on and no trusted CA is configured; "
                 "give the CA of the clients, or turn client authentication off"
             )
+        return self.identity

@@ -38,7 +38,6 @@ from tlcp.errors import (
 )
 from tlcp.events import DataReceived, Event, HandshakeCompleted, PeerClosed, TracedMessage
 from tlcp.handshake.client import ClientEndpoint, client_flow
-from tlcp.handshake.endpoint import Done
 from tlcp.handshake.flow import Machine
 from tlcp.handshake.server import ServerEndpoint, server_flow
 from tlcp.record.layer import RecordLayer
@@ -88,7 +87,7 @@ class Connection:
         self._error: TLCPError | None = None
         self._eof = self._peer_closed = self._closed = False
         self._warnings = self._renegotiations = 0
-        self._machine: Machine[Done]
+        self._machine: Machine[HandshakeCompleted]
         if role == "client":
             client = ClientEndpoint(config, self, server_name)
             self._machine = Machine(client_flow(client), client.transcript)
@@ -274,9 +273,7 @@ class Connection:
         if (done := self._machine.result) is not None:
             if self._handshake_bytes:
                 raise UnexpectedMessage("bytes follow the peer's Finished in its record")
-            self._events.append(
-                HandshakeCompleted(done.suite, done.peer, done.server_name, done.resumed)
-            )
+            self._events.append(done)
 
     def _asks_to_renegotiate(self, raw: bytes) -> bool:
         """HelloRequest, or a ClientHello in mid-session: refused with a warning, and counted.

@@ -24,12 +24,16 @@ class HandshakeCompleted:
         peer: the peer's certificates, None if it sent none. ``peer.verified`` tells whether
             they were checked against trust anchors.
         server_name: the name the client asked for (SNI), None if it asked for none.
+        alpn_protocol: the application protocol agreed on (ALPN), None if none was.
+        offered_suites: the ids in the client's list, best first.
         resumed: whether an earlier session was continued.
     """
 
     suite: CipherSuite
     peer: VerifiedPair | None
     server_name: str | None
+    alpn_protocol: str | None
+    offered_suites: tuple[int, ...]
     resumed: bool = False
 
 

@@ -55,7 +55,7 @@ class ExtensionType(enum.IntEnum):
     SUPPORTED_GROUPS = 10
     EC_POINT_FORMATS = 11
     SIGNATURE_ALGORITHMS = 13
-    APPLICATION_LAYER_PROTOCOL_NEGOTIATION = 16
+    ALPN = 16  # application_layer_protocol_negotiation
     ENCRYPT_THEN_MAC = 22
     EXTENDED_MASTER_SECRET = 23
     SESSION_TICKET = 35

@@ -16,14 +16,21 @@ from tlcp.errors import (
     ProtocolVersionError,
     UnsupportedExtension,
 )
+from tlcp.events import HandshakeCompleted
 from tlcp.handshake import kx_ecc, kx_ecdhe
-from tlcp.handshake.endpoint import Channel, Done, Endpoint, FinishingOps, finish_peer
+from tlcp.handshake.endpoint import Channel, Endpoint, FinishingOps, finish_peer
 from tlcp.handshake.flow import Step, expect, expect_either
 from tlcp.handshake.kx import HelloContext, VerifiedExchange
 from tlcp.handshake.schedule import KeySchedule
 from tlcp.registry import TLCP_VERSION, ExtensionType, number_label
 from tlcp.suites import ALL_SUITES, CipherSuite, KeyExchangeKind, suite_label
-from tlcp.wire.extensions import host_name_extension
+from tlcp.wire.extensions import (
+    ProtocolNameList,
+    alpn_extension,
+    decode_extension,
+    find_extension,
+    host_name_extension,
+)
 from tlcp.wire.messages import (
     Certificate,
     CertificateRequest,
@@ -47,6 +54,7 @@ class Negotiated:
 
     suite: CipherSuite
     hello: HelloContext
+    alpn_protocol: str | None
 
 
 class ClientOps(FinishingOps, Protocol):
@@ -71,11 +79,11 @@ class ClientOps(FinishingOps, Protocol):
     ) -> KeySchedule:
         """Send [Certificate] ClientKeyExchange [CertificateVerify]; derive the keys."""
 
-    def done(self, chosen: Negotiated, server: VerifiedPair) -> Done:
+    def done(self, chosen: Negotiated, server: VerifiedPair) -> HandshakeCompleted:
         """Sum up."""
 
 
-def client_flow(ops: ClientOps) -> Step[Done]:
+def client_flow(ops: ClientOps) -> Step[HandshakeCompleted]:
     """The client's handshake; reads as the standard's figure.  Spec: GB/T 38636-2020 6.4.5.1."""
     ops.send_hello()
     chosen = ops.accept_hello((yield from expect(ServerHello)))
@@ -123,6 +131,8 @@ class ClientEndpoint(Endpoint):
             host = parse_host(self._server_name)
             if isinstance(host, str):
                 extensions.append(host_name_extension(host))
+        if self.config.alpn_protocols:
+            extensions.append(alpn_extension(self.config.alpn_protocols))
         return tuple(extensions) or None
 
     def send_hello(self) -> None:
@@ -158,7 +168,21 @@ class ClientEndpoint(Endpoint):
                 expected="0, the only one offered",
             )
         self._check_extensions(hello.extensions or ())
-        return Negotiated(suite, HelloContext(TLCP_VERSION, self._random, hello.random))
+        context = HelloContext(TLCP_VERSION, self._random, hello.random)
+        return Negotiated(suite, context, self._chosen_protocol(hello))
+
+    def _chosen_protocol(self, hello: ServerHello) -> str | None:
+        """The one protocol of the server's ALPN answer.  Spec: RFC 7301 3.1."""
+        answer = find_extension(hello.extensions, ExtensionType.ALPN)
+        if answer is None:
+            return None
+        chosen = decode_extension(answer, ProtocolNameList).names
+        if len(chosen) != 1 or chosen[0] not in self.config.alpn_protocols:
+            raise IllegalParameter(
+                f"the server answered ALPN with {', '.join(chosen)}",
+                expected=f"one of {', '.join(self.config.alpn_protocols)}",
+            )
+        return chosen[0]
 
     def _check_extensions(self, answered: tuple[Extension, ...]) -> None:
         """A server may answer only what was offered; renegotiation_info is let pass.
@@ -224,6 +248,9 @@ class ClientEndpoint(Endpoint):
             self.send(CertificateVerify(identity.sign_key.sign(self.transcript_hash())))
         return self.derive_keys(chosen.suite, chosen.hello, share.pre_master)
 
-    def done(self, chosen: Negotiated, server: VerifiedPair) -> Done:
+    def done(self, chosen: Negotiated, server: VerifiedPair) -> HandshakeCompleted:
         """Sum up."""
-        return Done(chosen.suite, server, self._server_name)
+        offered = tuple(suite.id for suite in self._offered)
+        return HandshakeCompleted(
+            chosen.suite, server, self._server_name, chosen.alpn_protocol, offered
+        )

@@ -6,7 +6,6 @@ Spec: GB/T 38636-2020 6.4.3, 6.4.5.10, 6.5
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from tlcp.config import Config
@@ -18,9 +17,8 @@ from tlcp.handshake.transcript import Transcript
 from tlcp.record.protect import Protection
 from tlcp.suites import CipherSuite
 from tlcp.wire.messages import ChangeCipherSpec, Finished, Handshake
-from tlcp.x509.pair import VerifiedPair
 
-__all__ = ["Channel", "Done", "Endpoint", "finish_peer"]
+__all__ = ["Channel", "Endpoint", "FinishingOps", "finish_peer"]
 
 
 class Channel(Protocol):
@@ -37,16 +35,6 @@ class Channel(Protocol):
 
     def protect_reads(self, protection: Protection) -> None:
         """Use new keys for all that comes from now on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a completed handshake has agreed on."""
-
-    suite: CipherSuite
-    peer: VerifiedPair | None
-    server_name: str | None
-    resumed: bool = False
 
 
 class FinishingOps(Protocol):

@@ -13,13 +13,13 @@ from cryptography.exceptions import InvalidSignature
 from tlcp.config import ClientAuth, Config
 from tlcp.errors import (
     CertificateRequired,
-    ConfigError,
     DecryptError,
     IllegalParameter,
     NegotiationError,
     ProtocolVersionError,
 )
-from tlcp.handshake.endpoint import Channel, Done, Endpoint, FinishingOps, finish_peer
+from tlcp.events import HandshakeCompleted
+from tlcp.handshake.endpoint import Channel, Endpoint, FinishingOps, finish_peer
 from tlcp.handshake.flow import Step, expect
 from tlcp.handshake.kx import HelloContext, ServerExchange
 from tlcp.handshake.kx_ecc import EccServerSide
@@ -27,7 +27,13 @@ from tlcp.handshake.kx_ecdhe import EcdheServerSide
 from tlcp.handshake.schedule import KeySchedule
 from tlcp.registry import TLCP_VERSION, ClientCertificateType, ExtensionType
 from tlcp.suites import CipherSuite, KeyExchangeKind, suite_label
-from tlcp.wire.extensions import ServerNameList, decode_extension, find_extension
+from tlcp.wire.extensions import (
+    ProtocolNameList,
+    ServerNameList,
+    alpn_extension,
+    decode_extension,
+    find_extension,
+)
 from tlcp.wire.messages import (
     Certificate,
     CertificateRequest,
@@ -50,6 +56,8 @@ class Negotiated:
     suite: CipherSuite
     hello: HelloContext
     server_name: str | None
+    alpn_protocol: str | None
+    offered_suites: tuple[int, ...]
     exchange: ServerExchange
     requests_certificate: bool
 
@@ -76,11 +84,11 @@ class ServerOps(FinishingOps, Protocol):
     ) -> None:
         """Check that the client holds its signing key."""
 
-    def done(self, chosen: Negotiated, client: VerifiedPair | None) -> Done:
+    def done(self, chosen: Negotiated, client: VerifiedPair | None) -> HandshakeCompleted:
         """Sum up."""
 
 
-def server_flow(ops: ServerOps) -> Step[Done]:
+def server_flow(ops: ServerOps) -> Step[HandshakeCompleted]:
     """The server's handshake; reads as the standard's figure.  Spec: GB/T 38636-2020 6.4.5.1."""
     chosen = ops.choose((yield from expect(ClientHello)))
     ops.send_flight(chosen)
@@ -110,11 +118,8 @@ class ServerEndpoint(Endpoint):
     role, peer_role = "server", "client"
 
     def __init__(self, config: Config, channel: Channel) -> None:
-        config.check_server()
         super().__init__(config, channel)
-        if config.identity is None:  # check_server has refused it; this tells the type checker
-            raise ConfigError("a server needs certificates")
-        self._identity = config.identity
+        self._identity = config.server_identity()
 
     def choose(self, hello: ClientHello) -> Negotiated:
         """Pick version, suite and compression; unknown extensions are ignored.
@@ -130,6 +135,7 @@ class ServerEndpoint(Endpoint):
                 "the client offers only compression methods that are not supported",
                 expected="method 0 (none) among them",
             )
+        server_name = self._server_name(hello)
         suite = self._pick_suite(hello)
         context = HelloContext(hello.version, hello.random, self.hello_random())
         exchange: ServerExchange
@@ -137,11 +143,42 @@ class ServerEndpoint(Endpoint):
             exchange = EcdheServerSide(context, self._identity)
         else:
             exchange = EccServerSide(context, self._identity, self.config.random)
-        name = find_extension(hello.extensions, ExtensionType.SERVER_NAME)
-        server_name = decode_extension(name, ServerNameList).host_name if name else None
         asks = self.config.client_auth is not ClientAuth.NONE
-        needs = suite.key_exchange is KeyExchangeKind.ECDHE
-        return Negotiated(suite, context, server_name, exchange, asks or needs)
+        return Negotiated(
+            suite=suite,
+            hello=context,
+            server_name=server_name,
+            alpn_protocol=self._pick_protocol(hello),
+            offered_suites=hello.cipher_suites,
+            exchange=exchange,
+            requests_certificate=asks or suite.key_exchange is KeyExchangeKind.ECDHE,
+        )
+
+    def _server_name(self, hello: ClientHello) -> str | None:
+        """The host name asked for; the program may change the settings for it.
+
+        Spec: GM/T 0024-2023 A (server_name)
+        """
+        extension = find_extension(hello.extensions, ExtensionType.SERVER_NAME)
+        name = decode_extension(extension, ServerNameList).host_name if extension else None
+        if self.config.on_server_name is not None:
+            changed = self.config.on_server_name(name)
+            if changed is not None:
+                self.config, self._identity = changed, changed.server_identity()
+        return name
+
+    def _pick_protocol(self, hello: ClientHello) -> str | None:
+        """The first of our protocols that the client offers; None where nothing meets.
+
+        No common protocol is no error, as in ``ssl``.
+
+        Spec: RFC 7301 3.2
+        """
+        extension = find_extension(hello.extensions, ExtensionType.ALPN)
+        if extension is None or not self.config.alpn_protocols:
+            return None
+        offered = decode_extension(extension, ProtocolNameList).names
+        return next((p for p in self.config.alpn_protocols if p in offered), None)
 
     @staticmethod
     def _check_version(hello: ClientHello) -> None:
@@ -170,12 +207,14 @@ class ServerEndpoint(Endpoint):
     def send_flight(self, chosen: Negotiated) -> None:
         """ServerHello, Certificate, ServerKeyExchange, [CertificateRequest], ServerHelloDone.
 
-        No extension is answered: some clients refuse any. The session id is empty because the
-        session cannot be resumed.
+        No extension is answered but ALPN: some clients refuse any. The session id is empty
+        because the session cannot be resumed.
 
         Spec: GB/T 38636-2020 6.4.5.2.2 to 6.4.5.6
         """
-        self.send(ServerHello(TLCP_VERSION, chosen.hello.server_random, b"", chosen.suite.id, 0))
+        random, protocol = chosen.hello.server_random, chosen.alpn_protocol
+        extensions = None if protocol is None else (alpn_extension([protocol]),)
+        self.send(ServerHello(TLCP_VERSION, random, b"", chosen.suite.id, 0, extensions))
         self.send(Certificate(self._identity.certificate_list()))
         self.send(ServerKeyExchange(chosen.exchange.offer()))
         if chosen.requests_certificate:
@@ -240,6 +279,8 @@ class ServerEndpoint(Endpoint):
                 "themselves instead of their hash (GmSSL 3.2 and later)",
             ) from None
 
-    def done(self, chosen: Negotiated, client: VerifiedPair | None) -> Done:
+    def done(self, chosen: Negotiated, client: VerifiedPair | None) -> HandshakeCompleted:
         """Sum up."""
-        return Done(chosen.suite, client, chosen.server_name)
+        return HandshakeCompleted(
+            chosen.suite, client, chosen.server_name, chosen.alpn_protocol, chosen.offered_suites
+        )

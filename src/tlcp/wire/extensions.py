@@ -22,6 +22,7 @@ __all__ = [
     "ServerNameList",
     "SignatureAlgorithms",
     "SupportedGroups",
+    "alpn_extension",
     "decode_extension",
     "find_extension",
     "host_name_extension",
@@ -87,13 +88,18 @@ class ProtocolNameList(Structure):
         tuple[bytes, ...], Vector(Opaque(U8, 1, 2**8 - 1), Opaque(U16, 2, 2**16 - 1))
     ]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The protocols as text; bytes outside ASCII are escaped."""
+        return tuple(p.decode("ascii", "backslashreplace") for p in self.protocols)
+
 
 #: Extension type -> structure of its body in a ClientHello.
 EXTENSION_BODIES: dict[int, type[Structure]] = {
     ExtensionType.SERVER_NAME: ServerNameList,
     ExtensionType.SUPPORTED_GROUPS: SupportedGroups,
     ExtensionType.SIGNATURE_ALGORITHMS: SignatureAlgorithms,
-    ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: ProtocolNameList,
+    ExtensionType.ALPN: ProtocolNameList,
 }
 
 
@@ -119,3 +125,9 @@ def host_name_extension(host: str) -> Extension:
     """server_name for a DNS name in ASCII (A-labels)."""
     names = ServerNameList((ServerName(HOST_NAME, host.encode("ascii")),))
     return Extension(ExtensionType.SERVER_NAME, names.to_bytes())
+
+
+def alpn_extension(protocols: Sequence[str]) -> Extension:
+    """ALPN with these protocols: an offer, or with one of them the answer."""
+    names = ProtocolNameList(tuple(p.encode("ascii") for p in protocols))
+    return Extension(ExtensionType.ALPN, names.to_bytes())
