@@ -1,0 +1,145 @@
+"""The two DER structures of SM2: signatures (read strictly) and ciphertexts (read leniently).
+
+A signature has exactly one encoding, so that nobody can alter one and keep it valid. A
+ciphertext is protected by its C3 and some peers encode theirs loosely.
+
+Spec: GB/T 35276-2017 7.2, 7.3 (the structures); GB/T 38636-2020 6.4.5.4, 6.4.5.8 (their use)
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+
+__all__ = [
+    "BAD_CIPHERTEXT",
+    "decode_ciphertext",
+    "decode_signature",
+    "encode_ciphertext",
+    "encode_signature",
+]
+
+BAD_CIPHERTEXT: Final = "not an SM2 ciphertext for this key: it is malformed or does not decrypt"
+
+_INTEGER, _OCTET_STRING, _SEQUENCE = 0x02, 0x04, 0x30
+_NUMBER_BYTES: Final = 32
+
+
+class _Malformed(Exception):
+    """The bytes are not the structure; each decoder says so in its own way."""
+
+
+def _element(data: bytes, start: int, tag: int) -> tuple[int, int]:
+    """Where the contents of the element at ``start`` begin and end; its length is minimal."""
+    if len(data) < start + 2 or data[start] != tag:
+        raise _Malformed
+    first, begin = data[start + 1], start + 2
+    if first < 0x80:
+        length = first
+    else:
+        size = first - 0x80
+        digits = data[begin : begin + size]
+        begin += size
+        if not 1 <= size <= 4 or len(digits) != size or digits[0] == 0:
+            raise _Malformed
+        length = int.from_bytes(digits)
+        if length < 0x80:
+            raise _Malformed
+    if begin + length > len(data):
+        raise _Malformed
+    return begin, begin + length
+
+
+def _number(data: bytes, start: int, *, minimal: bool) -> tuple[bytes, int]:
+    """A non-negative INTEGER as 32 bytes, and where it ends."""
+    begin, end = _element(data, start, _INTEGER)
+    if begin == end or data[begin] & 0x80:
+        raise _Malformed
+    if minimal and end - begin > 1 and data[begin] == 0 and not data[begin + 1] & 0x80:
+        raise _Malformed
+    digits = data[begin:end].lstrip(b"\0")
+    if len(digits) > _NUMBER_BYTES:
+        raise _Malformed
+    return digits.rjust(_NUMBER_BYTES, b"\0"), end
+
+
+def _encode(tag: int, contents: bytes) -> bytes:
+    length = len(contents)
+    if length < 0x80:
+        return bytes((tag, length)) + contents
+    digits = length.to_bytes((length.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 + len(digits))) + digits + contents
+
+
+def _encode_number(number: bytes) -> bytes:
+    digits = number.lstrip(b"\0")
+    if not digits or digits[0] & 0x80:
+        digits = b"\0" + digits
+    return bytes((_INTEGER, len(digits))) + digits
+
+
+def encode_signature(rs: bytes) -> bytes:
+    """Encode r || s (64 bytes) as SEQUENCE {INTEGER r, INTEGER s}.
+
+    Spec: GB/T 35276-2017 7.3
+    """
+    return _encode(_SEQUENCE, _encode_number(rs[:32]) + _encode_number(rs[32:]))
+
+
+def decode_signature(signature_der: bytes) -> bytes:
+    """Decode SEQUENCE {INTEGER r, INTEGER s} to r || s, 64 bytes.
+
+    Raises:
+        InvalidSignature: it is not the one DER encoding of two numbers of at most 256 bits.
+
+    Spec: GB/T 35276-2017 7.3
+    """
+    try:
+        begin, end = _element(signature_der, 0, _SEQUENCE)
+        r, middle = _number(signature_der, begin, minimal=True)
+        s, last = _number(signature_der, middle, minimal=True)
+    except _Malformed:
+        last, end = 0, -1
+    if last != end or end != len(signature_der):
+        raise InvalidSignature(
+            "not an SM2 signature; expected DER of SEQUENCE {INTEGER r, INTEGER s}"
+        )
+    return r + s
+
+
+def encode_ciphertext(c1: bytes, c3: bytes, c2: bytes) -> bytes:
+    """Encode C1 (x || y, 64 bytes), C3 (32 bytes) and C2 as SEQUENCE {x, y, C3, C2}.
+
+    Spec: GB/T 35276-2017 7.2
+    """
+    x, y = _encode_number(c1[:32]), _encode_number(c1[32:])
+    return _encode(_SEQUENCE, x + y + _encode(_OCTET_STRING, c3) + _encode(_OCTET_STRING, c2))
+
+
+def decode_ciphertext(ciphertext: bytes) -> tuple[bytes, bytes, bytes]:
+    """Decode SEQUENCE {INTEGER x, INTEGER y, OCTET STRING C3, OCTET STRING C2}.
+
+    Leading zeros of x and y and bytes after the SEQUENCE are accepted, since deployed clients
+    send both.
+
+    Returns:
+        C1 (x || y, 64 bytes), C3 (32 bytes) and C2 (not empty).
+
+    Raises:
+        ValueError: anything else; the text is always ``BAD_CIPHERTEXT``.
+
+    Spec: GB/T 35276-2017 7.2; Interop: gotlcp trims such trailing bytes too
+    """
+    try:
+        at, end = _element(ciphertext, 0, _SEQUENCE)
+        inside = ciphertext[:end]
+        x, at = _number(inside, at, minimal=False)
+        y, at = _number(inside, at, minimal=False)
+        c3_begin, c3_end = _element(inside, at, _OCTET_STRING)
+        c2_begin, c2_end = _element(inside, c3_end, _OCTET_STRING)
+    except _Malformed:
+        raise ValueError(BAD_CIPHERTEXT) from None
+    if c3_end - c3_begin != 32 or c2_begin == c2_end or c2_end != end:
+        raise ValueError(BAD_CIPHERTEXT)
+    return x + y, inside[c3_begin:c3_end], inside[c2_begin:c2_end]
