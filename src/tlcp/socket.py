@@ -39,6 +39,7 @@ class TLCPSocket:
         self._sock, self._connection = sock, connection
         self._engine = threading.Lock()
         self._sending = threading.Lock()  # keeps records in order on the wire
+        self._unsent = bytearray()  # answers of the engine, before anything it seals later
         self._received = bytearray()
         self._ended = False
         self._completed: HandshakeCompleted | None = None
@@ -54,18 +55,37 @@ class TLCPSocket:
     ) -> None:
         self.close()
 
-    def do_handshake(self) -> HandshakeCompleted:
+    def do_handshake(self, timeout_s: float | None = None) -> HandshakeCompleted:
         """Run the handshake to its end; returns what was agreed on.
+
+        Args:
+            timeout_s: seconds for the whole of it, so that a peer who dribbles bytes gains
+                nothing; None = the socket's timeout for every step.
 
         Raises:
             TLCPError: it failed; the peer has been told.
-            TimeoutError: the socket's timeout passed.
+            TimeoutError: the time is over.
             OSError: the transport failed.
         """
-        self._flush()
-        while self._completed is None:
-            self._pump()
+        before = self._sock.gettimeout()
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        try:
+            self._flush()
+            while self._completed is None:
+                if deadline is not None:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        raise TimeoutError("the handshake took too long")
+                    self._sock.settimeout(left)
+                self._pump()
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise self._last_words(error) from error
+        self._sock.settimeout(before)
         return self._completed
+
+    def settimeout(self, timeout_s: float | None) -> None:
+        """Seconds that each later call may wait for the peer, None = forever."""
+        self._sock.settimeout(timeout_s)
 
     def recv(self, size: int) -> bytes:
         """Read up to ``size`` bytes; b"" after the peer's close_notify.
@@ -99,7 +119,7 @@ class TLCPSocket:
             with self._sending:
                 with self._engine:
                     self._connection.send_data(view[start : start + _WRITE_BYTES])
-                    out = self._connection.data_to_send()
+                    out = self._take_unsent()
                 self._sock.sendall(out)
 
     def close_notify(self) -> None:
@@ -136,12 +156,30 @@ class TLCPSocket:
                 else:
                     self._connection.receive_eof()
                 self._take_events()
+                self._unsent += self._connection.data_to_send()
+                answer = bool(self._unsent)
         except TLCPError:
             self._give_up()
             raise
-        self._flush()
+        # Only with something to say: a writer may hold the lock until the peer reads, and the
+        # peer may read only after we have read.
+        if answer:
+            self._flush()
 
-    def _reset(self, error: ConnectionResetError) -> Exception:
+    def _last_words(self, error: OSError) -> Exception:
+        """The peer hung up while we were sending: its alert may have come before that."""
+        try:
+            while data := self._sock.recv(_READ_BYTES):
+                with self._engine:
+                    self._connection.receive_data(data)
+                    self._take_events()
+        except TLCPError as alert:
+            return alert
+        except OSError:  # nothing is left to read
+            pass
+        return self._reset(error)
+
+    def _reset(self, error: OSError) -> Exception:
         """A reset in the handshake means that the peer hung up on us: say where."""
         if self._connection.handshake_completed:
             return error
@@ -162,9 +200,15 @@ class TLCPSocket:
     def _flush(self) -> None:
         with self._sending:
             with self._engine:
-                out = self._connection.data_to_send()
+                out = self._take_unsent()
             if out:
                 self._sock.sendall(out)
+
+    def _take_unsent(self) -> bytes:
+        """All that is ready for the transport, in the order in which it was sealed."""
+        out = bytes(self._unsent) + self._connection.data_to_send()
+        self._unsent.clear()
+        return out
 
     def _give_up(self) -> None:
         """Send the alert and make sure that it arrives: a close with unread bytes would reset."""

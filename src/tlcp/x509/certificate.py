@@ -218,7 +218,7 @@ class Certificate:
     @cached_property
     def key_usage(self) -> frozenset[str] | None:
         """Names such as "digitalSignature"; None without the extension.  Spec: RFC 5280 4.2.1.3"""
-        usage = self._extension(x509.KeyUsage)
+        usage = self.extension(x509.KeyUsage)
         if usage is None:
             return None
         names = {name for field, name in _KEY_USAGES.items() if getattr(usage, field)}
@@ -230,31 +230,31 @@ class Certificate:
     @cached_property
     def extended_key_usage(self) -> frozenset[x509.ObjectIdentifier] | None:
         """Purposes; None without the extension.  Spec: RFC 5280 4.2.1.12"""
-        usage = self._extension(x509.ExtendedKeyUsage)
+        usage = self.extension(x509.ExtendedKeyUsage)
         return None if usage is None else frozenset(usage)
 
     @cached_property
     def is_ca(self) -> bool:
         """The basicConstraints extension says CA.  Spec: RFC 5280 4.2.1.9"""
-        constraints = self._extension(x509.BasicConstraints)
+        constraints = self.extension(x509.BasicConstraints)
         return constraints is not None and constraints.ca
 
     @cached_property
     def path_length(self) -> int | None:
         """How many CAs may follow below; None = no limit.  Spec: RFC 5280 4.2.1.9"""
-        constraints = self._extension(x509.BasicConstraints)
+        constraints = self.extension(x509.BasicConstraints)
         return None if constraints is None else constraints.path_length
 
     @cached_property
     def dns_names(self) -> tuple[str, ...]:
         """The dNSName entries of subjectAltName.  Spec: RFC 5280 4.2.1.6"""
-        names = self._extension(x509.SubjectAlternativeName)
+        names = self.extension(x509.SubjectAlternativeName)
         return () if names is None else tuple(names.get_values_for_type(x509.DNSName))
 
     @cached_property
     def ip_addresses(self) -> tuple[IPAddress, ...]:
         """The iPAddress entries of subjectAltName.  Spec: RFC 5280 4.2.1.6"""
-        names = self._extension(x509.SubjectAlternativeName)
+        names = self.extension(x509.SubjectAlternativeName)
         found = [] if names is None else names.get_values_for_type(x509.IPAddress)
         kinds = (ipaddress.IPv4Address, ipaddress.IPv6Address)
         return tuple(address for address in found if isinstance(address, kinds))
@@ -268,19 +268,19 @@ class Certificate:
     @cached_property
     def subject_key_id(self) -> bytes | None:
         """The subjectKeyIdentifier: a hint for building chains, no proof."""
-        found = self._extension(x509.SubjectKeyIdentifier)
+        found = self.extension(x509.SubjectKeyIdentifier)
         return None if found is None else found.digest
 
     @cached_property
     def authority_key_id(self) -> bytes | None:
         """The keyIdentifier of authorityKeyIdentifier: a hint for building chains, no proof."""
-        found = self._extension(x509.AuthorityKeyIdentifier)
+        found = self.extension(x509.AuthorityKeyIdentifier)
         return None if found is None else found.key_identifier
 
     @cached_property
     def has_name_constraints(self) -> bool:
         """There is a nameConstraints extension, critical or not."""
-        return self._extension(x509.NameConstraints) is not None
+        return self.extension(x509.NameConstraints) is not None
 
     @cached_property
     def critical_unknown(self) -> tuple[str, ...]:
@@ -299,7 +299,8 @@ class Certificate:
         """SM3 of the DER, 32 bytes."""
         return sm3(self.der)
 
-    def _extension(self, kind: type[_Value]) -> _Value | None:
+    def extension(self, kind: type[_Value]) -> _Value | None:
+        """The value of one extension, as ``cryptography`` has it; None if it is not there."""
         try:
             return self._extensions.get_extension_for_class(kind).value
         except x509.ExtensionNotFound:

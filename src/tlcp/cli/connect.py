@@ -1,0 +1,209 @@
+"""``tlcp connect``: a client on the command line, in the manner of ``openssl s_client``."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import sys
+import time
+
+import click
+
+from tlcp.alerts import AlertDescription
+from tlcp.cli.facts import Outcome
+from tlcp.cli.failures import ExitCode, Failure, ReaderGone, as_failure
+from tlcp.cli.options import Address, Common, common_options, examples, parse_address
+from tlcp.cli.output import Printer
+from tlcp.cli.relay import Relay
+from tlcp.cli.trace import Trace
+from tlcp.config import Config
+from tlcp.connection import Connection
+from tlcp.errors import AlertReceived, TLCPError
+from tlcp.socket import TLCPSocket
+
+__all__ = ["connect"]
+
+_KEPT_BYTES = 1 << 16
+# What servers send when they miss a client certificate, whatever the standard says.
+_MISSING_CERTIFICATE = (
+    AlertDescription.HANDSHAKE_FAILURE,
+    AlertDescription.NO_CERTIFICATE,
+    AlertDescription.BAD_CERTIFICATE,
+    AlertDescription.CERTIFICATE_REQUIRED,
+)
+_INSECURE = (
+    "WARNING: --insecure: the server is NOT verified. Anyone on the way can read and change all."
+)
+
+
+@click.command(
+    short_help="A client: stdin to the server, the server to stdout.",
+    epilog=examples(
+        "tlcp connect localhost:4433 --pki mypki --name client",
+        "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | tlcp connect www.example:443 --ca ca.crt",
+    ),
+)
+@click.argument("address", callback=parse_address, metavar="HOST:PORT")
+@common_options
+@click.option("--server-name", metavar="NAME", help="Verify this name instead of HOST.")
+@click.option("--no-extensions", is_flag=True, help="For GmSSL up to 3.1 and old gateways.")
+@click.option("--insecure", is_flag=True, help="Do not verify the server. For tests only.")
+@click.option(
+    "--linger",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    metavar="S",
+    help="After the end of stdin, send close_notify once the peer was silent for so long.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the facts on stdout, not the data.")
+def connect(
+    address: Address,
+    common: Common,
+    server_name: str | None,
+    no_extensions: bool,
+    insecure: bool,
+    linger: float,
+    as_json: bool,
+) -> int:
+    """Send stdin to a TLCP server, and what it answers to stdout.
+
+    At the end of stdin it reads on until the server closes or is silent for --linger seconds,
+    then sends close_notify and reads until the server closes. What was agreed on goes to stderr.
+    With --json stdout gets one JSON object instead: the facts, and the data received in it.
+    """
+    client = _Client(address, common, server_name or address.host, quiet=as_json)
+    client.prepare(extensions=not no_extensions, insecure=insecure)
+    sink = _Kept() if as_json else _Stdout()
+    try:
+        outcome = client.handshake()
+        client.relay(sink, linger)
+    except (TLCPError, OSError, Failure) as error:
+        failure = client.explain(error)
+        client.trace.note("failed", failure.as_dict())
+        if as_json:
+            Printer(stderr=False).json(failure.as_dict())
+        raise failure from error
+    if isinstance(sink, _Kept):
+        Printer(stderr=False).json({**outcome.as_dict(), "received": sink.as_dict()})
+    return ExitCode.OK
+
+
+class _Client:
+    """One connection, from options to its end."""
+
+    def __init__(self, address: Address, common: Common, name: str, *, quiet: bool) -> None:
+        self._address, self._common, self._name = address, common, name
+        self._printer, self._quiet = Printer(), quiet
+        shown = self._printer if common.trace else None
+        self.trace = Trace(shown, common.trace_log())
+        self._has_identity = self._completed = False
+        self._connection: Connection | None = None
+        self._stream: TLCPSocket | None = None
+
+    def prepare(self, *, extensions: bool, insecure: bool) -> None:
+        """Check all that can be checked before the network is touched.
+
+        Raises:
+            ConfigError, click.UsageError: the settings cannot work.
+        """
+        if insecure:
+            self._printer.say(_INSECURE, style="bold red")
+        trust = self._common.trust()
+        if trust is None and not insecure:
+            raise click.UsageError("give the CA to trust: --pki DIR or --ca FILE (or --insecure)")
+        identity = self._common.identity()
+        self._has_identity = identity is not None
+        config = Config(
+            identity=identity,
+            trust=trust,
+            suites=self._common.suites(),
+            extensions=extensions,
+            dangerous_skip_verification=insecure,
+            keylog=self._common.key_log(self._printer),
+            trace=self.trace,
+        )
+        self._connection = Connection.client(config, server_name=self._name)
+
+    def handshake(self) -> Outcome:
+        """Connect and agree; tell about it.
+
+        Raises:
+            Failure: the server cannot be reached.
+            TLCPError, OSError: the handshake failed.
+        """
+        if self._connection is None:
+            raise RuntimeError("prepare comes first")
+        begin = time.perf_counter()
+        sock = _dial(self._address, self._common.timeout)
+        self._stream = TLCPSocket(sock, self._connection)
+        done = self._stream.do_handshake(self._common.timeout)
+        elapsed_ms = (time.perf_counter() - begin) * 1000
+        self._completed = True
+        outcome = Outcome("client", done, str(self._address), self._client_auth(), elapsed_ms)
+        self.trace.note("completed", outcome.as_dict())
+        if not self._quiet:
+            self._printer.say(f"connected to {self._address} in {elapsed_ms:.0f} ms", style="bold")
+            self._printer.pairs(outcome.rows())
+        return outcome
+
+    def relay(self, sink: _Stdout | _Kept, linger_s: float) -> None:
+        """Carry data both ways until the server closes; raises as ``Relay.run``."""
+        if self._stream is None:
+            raise RuntimeError("handshake comes first")
+        Relay(self._stream, sink.take, linger_s=linger_s, timeout_s=self._common.timeout).run()
+        self._stream.close()
+
+    def _client_auth(self) -> str:
+        if not self.trace.asked_for_client:
+            return "not asked for"
+        return "done" if self._has_identity else "asked for, but no certificate was given"
+
+    def explain(self, error: Exception) -> Failure:
+        """Name the peer, and add what only we can know."""
+        failure = as_failure(error)
+        if failure.code is ExitCode.CONNECTIVITY and str(self._address) not in failure.what:
+            failure.what = f"{self._address}: {failure.what}"
+        refused = isinstance(error, AlertReceived) and error.description in _MISSING_CERTIFICATE
+        if refused and self.trace.asked_for_client and not self._has_identity:
+            failure.hint = (
+                "the server asked for a client certificate and none was given: "
+                "use --pki DIR --name NAME, or --sign-cert and the others"
+            )
+        return failure
+
+
+def _dial(address: Address, timeout_s: float) -> socket.socket:
+    sock = socket.create_connection((address.host, address.port), timeout_s)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+class _Stdout:
+    """What the peer sends, byte for byte."""
+
+    def take(self, data: bytes) -> None:
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise ReaderGone from None
+
+
+class _Kept:
+    """What the peer sends, its beginning kept for ``--json``."""
+
+    def __init__(self) -> None:
+        self._data, self._size = bytearray(), 0
+
+    def take(self, data: bytes) -> None:
+        self._size += len(data)
+        self._data += data[: _KEPT_BYTES - len(self._data)]
+
+    def as_dict(self) -> dict[str, object]:
+        """Its length; as "text" if it is UTF-8, else as "base64"."""
+        facts: dict[str, object] = {"bytes": self._size, "cut": self._size > len(self._data)}
+        try:
+            return {**facts, "text": self._data.decode("utf-8")}
+        except UnicodeDecodeError:
+            return {**facts, "base64": base64.b64encode(self._data).decode()}

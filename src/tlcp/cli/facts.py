@@ -1,0 +1,102 @@
+"""What was agreed on, as JSON and as lines for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tlcp.events import HandshakeCompleted
+from tlcp.x509.certificate import Certificate
+from tlcp.x509.pair import VerifiedPair
+
+__all__ = ["Outcome", "certificate_facts", "certificate_line"]
+
+
+def certificate_facts(certificate: Certificate) -> dict[str, object]:
+    """One certificate, for JSON."""
+    usage = certificate.key_usage
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer_text,
+        "serial_hex": f"{certificate.serial_number:x}",
+        "not_before": certificate.not_before.isoformat(),
+        "not_after": certificate.not_after.isoformat(),
+        "key_usage": None if usage is None else sorted(usage),
+        "hosts": [*certificate.dns_names, *map(str, certificate.ip_addresses)],
+        "fingerprint_sm3": certificate.fingerprint_sm3.hex(),
+    }
+
+
+def certificate_line(certificate: Certificate) -> str:
+    """One certificate, for a person who has read its subject already."""
+    names = [*certificate.dns_names, *map(str, certificate.ip_addresses)]
+    hosts = f", for {', '.join(names)}" if names else ""
+    return (
+        f"serial {certificate.serial_number:x}, until {certificate.not_after:%Y-%m-%d}"
+        f"{hosts}, by {certificate.issuer_text}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A completed handshake as one side sees it.
+
+    Attributes:
+        role: "client" or "server": our side.
+        done: what the engine reported.
+        address: the peer's, as HOST:PORT.
+        client_auth: "done", "not asked for", or why it was not done.
+        handshake_ms: how long it took.
+    """
+
+    role: str
+    done: HandshakeCompleted
+    address: str
+    client_auth: str
+    handshake_ms: float
+
+    def as_dict(self) -> dict[str, object]:
+        """All of it, for JSON."""
+        suite, peer = self.done.suite, self.done.peer
+        return {
+            "ok": True,
+            "role": self.role,
+            "address": self.address,
+            "suite": {"name": suite.name, "id": f"{suite.id:04X}", "openssl": suite.openssl_name},
+            "server_name": self.done.server_name,
+            "peer": None if peer is None else _pair_facts(peer),
+            "client_auth": self.client_auth,
+            "resumed": self.done.resumed,
+            "handshake_ms": round(self.handshake_ms, 1),
+        }
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """The same as names and values, the client's view."""
+        yield "suite", str(self.done.suite)
+        if (peer := self.done.peer) is not None:
+            yield "server", peer.sign.subject.rfc4514_string() or "(no subject)"
+            yield "  signing", certificate_line(peer.sign)
+            if peer.enc is not None:
+                yield "  encryption", certificate_line(peer.enc)
+            yield "verified", self._verified(peer)
+        yield "client auth", self.client_auth
+
+    def _verified(self, peer: VerifiedPair) -> str:
+        if not peer.verified:
+            return "NO: verification is turned off"
+        name = f", as {self.done.server_name}" if self.done.server_name else ""
+        return f"by {_anchor(peer.sign_chain)}{name}"
+
+
+def _anchor(chain: Sequence[Certificate]) -> str:
+    return chain[-1].subject.rfc4514_string() if chain else ""
+
+
+def _pair_facts(peer: VerifiedPair) -> dict[str, object]:
+    return {
+        "subject": peer.sign.subject.rfc4514_string(),
+        "verified": peer.verified,
+        "verified_by": _anchor(peer.sign_chain) or None,
+        "sign": certificate_facts(peer.sign),
+        "enc": None if peer.enc is None else certificate_facts(peer.enc),
+    }

@@ -1,0 +1,204 @@
+"""Options that ``serve`` and ``connect`` share, and how they become a ``Config``."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tlcp.cli.output import JsonLines, Printer
+from tlcp.errors import ConfigError
+from tlcp.keylog import KeyLogFile
+from tlcp.suites import DEFAULT_SUITES, CipherSuite, parse_suites
+from tlcp.x509.chain import TrustStore
+from tlcp.x509.identity import Identity
+
+__all__ = ["POSITIVE", "Address", "Common", "common_options", "examples", "parse_address"]
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_MAX_PORT = 65535
+
+#: Seconds.
+POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a port, written as ``localhost:4433`` or ``[::1]:4433``."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(context: click.Context, parameter: click.Parameter, value: str) -> Address:
+    """Callback of an argument: split at the last colon."""
+    host, colon, port = value.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    if not colon or not host or (":" in host and not bracketed):
+        problem = f"{value!r} is not HOST:PORT; an IPv6 address goes into [ ]"
+        raise click.BadParameter(problem, context, parameter)
+    if not (port.isascii() and port.isdigit() and int(port) <= _MAX_PORT):
+        problem = f"{port!r} is no port: give a number up to {_MAX_PORT}"
+        raise click.BadParameter(problem, context, parameter)
+    return Address(host, int(port))
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The values of the shared options, by the names of their options."""
+
+    pki: Path | None
+    name: str | None
+    ca: Path | None
+    sign_cert: Path | None
+    sign_key: Path | None
+    enc_cert: Path | None
+    enc_key: Path | None
+    ciphers: str | None
+    trace: bool
+    trace_to: Path | None
+    keylog: Path | None
+    timeout: float
+
+    def identity(self) -> Identity | None:
+        """Our certificates and keys; None if no option names any.
+
+        Raises:
+            click.UsageError: the options contradict each other.
+            ConfigError: the files cannot be used.
+        """
+        if any((self.sign_cert, self.sign_key, self.enc_cert, self.enc_key)):
+            if self.name is not None:
+                raise click.UsageError("give either --name or the four files, not both")
+            return self._identity_from_files()
+        if self.name is None:
+            return None
+        if self.pki is None:
+            raise click.UsageError("--name needs --pki: the directory with its files")
+        sign_cert = self.pki / f"{self.name}.sign.crt"
+        if not sign_cert.exists():
+            raise ConfigError(
+                f"{sign_cert} does not exist; make it with `tlcp pki issue {self.pki} {self.name}`"
+            )
+        return Identity.load(
+            sign_cert,
+            self.pki / f"{self.name}.sign.key",
+            self.pki / f"{self.name}.enc.crt",
+            self.pki / f"{self.name}.enc.key",
+        )
+
+    def _identity_from_files(self) -> Identity:
+        if self.sign_cert is None or self.sign_key is None:
+            raise click.UsageError("--sign-cert and --sign-key are needed together")
+        if (self.enc_cert is None) != (self.enc_key is None):
+            raise click.UsageError("--enc-cert and --enc-key are needed together")
+        return Identity.load(self.sign_cert, self.sign_key, self.enc_cert, self.enc_key)
+
+    def trust(self) -> TrustStore | None:
+        """The CAs to believe; None if no option names any.
+
+        Raises:
+            ConfigError: the file cannot be used.
+        """
+        if self.ca is not None:
+            return TrustStore.from_pem_file(self.ca)
+        if self.pki is None:
+            return None
+        path = self.pki / "ca.crt"
+        if not path.exists():
+            raise ConfigError(f"{path} does not exist; make it with `tlcp pki init {self.pki}`")
+        return TrustStore.from_pem_file(path)
+
+    def suites(self) -> tuple[CipherSuite, ...]:
+        """The cipher suites of ``--ciphers``.
+
+        Raises:
+            ConfigError: one is not known.
+        """
+        return DEFAULT_SUITES if self.ciphers is None else parse_suites(self.ciphers)
+
+    def key_log(self, printer: Printer) -> KeyLogFile | None:
+        """The key log of ``--keylog`` or SSLKEYLOGFILE, with a warning.
+
+        Raises:
+            ConfigError: it cannot be written.
+        """
+        path = self.keylog or os.environ.get("SSLKEYLOGFILE")
+        if not path:
+            return None
+        log = KeyLogFile(path)
+        printer.say(f"the keys go to {path}: whoever has that file can read everything")
+        return log
+
+    def trace_log(self) -> JsonLines | None:
+        """The file of ``--trace-to``.
+
+        Raises:
+            ConfigError: it cannot be written.
+        """
+        return None if self.trace_to is None else JsonLines(self.trace_to)
+
+
+_OPTIONS = (
+    click.option(
+        "--pki",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Directory made by `tlcp pki`; trusts its ca.crt.",
+    ),
+    click.option("--name", help="Use NAME.sign.* and NAME.enc.* of the --pki directory."),
+    click.option("--ca", type=_FILE, help="PEM file with the CAs to trust."),
+    click.option("--sign-cert", type=_FILE, help="Signing certificate, CAs may follow (PEM)."),
+    click.option("--sign-key", type=_FILE, help="Its private key."),
+    click.option("--enc-cert", type=_FILE, help="Encryption certificate (PEM)."),
+    click.option("--enc-key", type=_FILE, help="Its private key."),
+    click.option(
+        "--ciphers",
+        metavar="LIST",
+        help="Cipher suites, best first: names such as ECC_SM4_GCM_SM3, separated by ':' or ','.",
+    ),
+    click.option("--trace", is_flag=True, help="Explain every message on stderr."),
+    click.option(
+        "--trace-to", type=_FILE, help="Write every message to this file, one JSON object a line."
+    ),
+    click.option(
+        "--keylog",
+        type=_FILE,
+        help="Append the keys to this file, for Wireshark; SSLKEYLOGFILE does the same.",
+    ),
+    click.option(
+        "--timeout",
+        type=POSITIVE,
+        default=30.0,
+        show_default=True,
+        metavar="S",
+        help="Seconds for connecting and for the whole handshake.",
+    ),
+)
+
+
+def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: add the shared options; the function gets them as ``common``."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **values: Any) -> Any:
+        common = Common(**{field.name: values.pop(field.name) for field in fields(Common)})
+        return function(*args, common=common, **values)
+
+    decorated: Callable[..., Any] = wrapper
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def examples(*lines: str) -> str:
+    """The end of a help text; every command has one."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)

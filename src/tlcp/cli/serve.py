@@ -1,0 +1,232 @@
+"""``tlcp serve``: a server for many clients, which echoes or serves files."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from tlcp.cli.facts import Outcome
+from tlcp.cli.failures import ExitCode, Failure, as_failure
+from tlcp.cli.options import POSITIVE, Address, Common, common_options, examples, parse_address
+from tlcp.cli.output import JsonLines, Printer
+from tlcp.cli.trace import Trace
+from tlcp.cli.www import serve_files
+from tlcp.config import ClientAuth, Config
+from tlcp.connection import Connection
+from tlcp.errors import TLCPError
+from tlcp.events import HandshakeCompleted
+from tlcp.socket import TLCPSocket
+
+__all__ = ["serve"]
+
+_CHUNK_BYTES = 1 << 18
+_BACKLOG = 128
+_BREATH_S = 0.05  # between attempts when the system has no descriptors or threads left
+
+
+@click.command(
+    short_help="A server for many clients: echoes, or serves files.",
+    epilog=examples(
+        "tlcp serve localhost:4433 --pki mypki --name server",
+        "tlcp serve '[::1]:4433' --pki mypki --name server --client-auth none --www public",
+    ),
+)
+@click.argument("address", callback=parse_address, metavar="HOST:PORT")
+@common_options
+@click.option(
+    "--client-auth",
+    type=click.Choice([auth.value for auth in ClientAuth]),
+    default=ClientAuth.REQUIRED.value,
+    show_default=True,
+    help="Whether clients must show certificates of a trusted CA.",
+)
+@click.option(
+    "--www",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Serve the files of DIR over HTTP/1.1 instead of echoing.",
+)
+@click.option("--once", is_flag=True, help="End after one connection; exit code 1 if it failed.")
+@click.option(
+    "--max-clients", type=click.IntRange(min=1), default=100, show_default=True, help="At a time."
+)
+@click.option(
+    "--idle-timeout",
+    type=POSITIVE,
+    default=300.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds that a client may be silent after the handshake.",
+)
+def serve(
+    address: Address,
+    common: Common,
+    client_auth: str,
+    www: Path | None,
+    once: bool,
+    max_clients: int,
+    idle_timeout: float,
+) -> int:
+    """Serve many TLCP clients at once: echo what they send, or serve files with --www.
+
+    Port 0 picks a free port; the line "listening on HOST:PORT" on stdout says which. One line
+    per connection goes to stderr. Ctrl-C or SIGTERM ends it.
+    """
+    printer = Printer()
+    config = Config(
+        identity=common.identity(),
+        trust=common.trust(),
+        suites=common.suites(),
+        client_auth=ClientAuth(client_auth),
+        keylog=common.key_log(printer),
+    )
+    if config.identity is None:
+        raise click.UsageError("a server needs certificates: --pki DIR --name NAME, or four files")
+    Connection.server(config)  # finds out now, not with the first client, what is missing
+    server = _Server(config, printer, common, www, idle_timeout)
+    with _listen(address) as listener, _until_signalled(printer):
+        host, port = listener.getsockname()[:2]
+        Printer(stderr=False).say(f"listening on {Address(host, port)}")
+        if once:
+            sock, peer = listener.accept()
+            return ExitCode.OK if server.handle(sock, peer, 1) else ExitCode.FINDING
+        return server.accept_forever(listener, max_clients)
+
+
+def _listen(address: Address) -> socket.socket:
+    try:
+        family, _, _, _, where = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Failure(ExitCode.USAGE, f"cannot listen on {address}: {reason}") from error
+
+
+@contextlib.contextmanager
+def _until_signalled(printer: Printer) -> Iterator[None]:
+    """End at once on SIGTERM or Ctrl-C, with no thread caught in the middle of a line."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
+        raise SystemExit(int(code))
+
+    before = [(number, signal.signal(number, stop)) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        yield
+    except SystemExit:
+        printer.hold()  # for good: the clients' threads may print no more
+        raise
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+class _Server:
+    """What all connections share."""
+
+    def __init__(
+        self,
+        config: Config,
+        printer: Printer,
+        common: Common,
+        www: Path | None,
+        idle_timeout_s: float,
+    ) -> None:
+        self._config, self._printer, self._common = config, printer, common
+        self._www, self._idle_timeout_s = www, idle_timeout_s
+        self._log: JsonLines | None = common.trace_log()
+
+    def accept_forever(self, listener: socket.socket, max_clients: int) -> int:
+        """Give every client a thread, and never more than ``max_clients``."""
+        slots = threading.BoundedSemaphore(max_clients)
+        number = 0
+        while True:
+            slots.acquire()
+            try:
+                sock, peer = listener.accept()
+                number += 1
+                threading.Thread(
+                    target=self._in_thread, args=(sock, peer, number, slots), daemon=True
+                ).start()
+            except (OSError, RuntimeError) as error:
+                slots.release()
+                self._printer.say(f"cannot take a client: {error}")
+                time.sleep(_BREATH_S)
+
+    def _in_thread(
+        self, sock: socket.socket, peer: Any, number: int, slots: threading.BoundedSemaphore
+    ) -> None:
+        try:
+            self.handle(sock, peer, number)
+        finally:
+            slots.release()
+
+    def handle(self, sock: socket.socket, peer: Any, number: int) -> bool:
+        """Serve one client to its end; True if all went well."""
+        where = str(Address(peer[0], peer[1]))
+        label = f"[{number}] "
+        trace = Trace(self._printer if self._common.trace else None, self._log, number, label)
+        stream = TLCPSocket(sock, Connection.server(dataclasses.replace(self._config, trace=trace)))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        begun = False
+        try:
+            with stream:
+                begin = time.perf_counter()
+                done = stream.do_handshake(self._common.timeout)
+                elapsed_ms = (time.perf_counter() - begin) * 1000
+                begun = True
+                auth = _client_auth(done, asked=trace.asked_for_client)
+                outcome = Outcome("server", done, where, auth, elapsed_ms)
+                trace.note("completed", outcome.as_dict())
+                self._say(number, where, f"{done.suite.name}, client {_client(done)}")
+                self._serve(stream, peer, number, where)
+            return True
+        except Exception as error:  # of this client only: the others go on
+            self._fail(error, number, where, trace, begun=begun)
+            return False
+
+    def _serve(self, stream: TLCPSocket, peer: Any, number: int, where: str) -> None:
+        stream.settimeout(self._idle_timeout_s)
+        if self._www is not None:
+            serve_files(stream, peer, self._www, lambda line: self._say(number, where, line))
+            return
+        while data := stream.recv(_CHUNK_BYTES):
+            stream.sendall(data)
+
+    def _fail(
+        self, error: Exception, number: int, where: str, trace: Trace, *, begun: bool
+    ) -> None:
+        failure = as_failure(error)
+        if isinstance(error, TimeoutError) and not isinstance(error, TLCPError):
+            limit = self._idle_timeout_s if begun else self._common.timeout
+            what = "the client was silent" if begun else "the handshake was not through"
+            failure.what = f"{what} after {limit:g} s"
+        trace.note("failed", failure.as_dict())
+        self._say(number, where, f"{'ended' if begun else 'refused'}: {failure.one_line()}")
+
+    def _say(self, number: int, where: str, text: str) -> None:
+        self._printer.say(f"[{number}] {where} {text}")
+
+
+def _client(done: HandshakeCompleted) -> str:
+    if done.peer is None:
+        return "not authenticated"
+    return done.peer.describe()
+
+
+def _client_auth(done: HandshakeCompleted, *, asked: bool) -> str:
+    if done.peer is not None:
+        return "done"
+    return "asked for, but the client gave no certificate" if asked else "not asked for"

@@ -1,0 +1,97 @@
+"""``tlcp serve --www``: files over HTTP/1.1, by the standard library's handler."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+from collections.abc import Callable
+from http.server import SimpleHTTPRequestHandler
+from pathlib import Path
+from typing import IO, Any
+
+from tlcp import __version__
+from tlcp.socket import TLCPSocket
+
+__all__ = ["serve_files"]
+
+
+def serve_files(
+    stream: TLCPSocket, peer: tuple[Any, ...], directory: Path, log: Callable[[str], None]
+) -> None:
+    """Answer HTTP requests on a connection until either side closes it.
+
+    Args:
+        stream: its handshake is through.
+        peer: the client's socket address.
+        directory: what is served; nothing outside, not by symbolic links either.
+        log: gets one line per request.
+
+    Raises:
+        TLCPError, OSError: the connection broke.
+    """
+    functools.partial(_Handler, directory=str(directory), log=log)(stream, peer, None)
+
+
+_INDEX_PAGES = ("index.html", "index.htm")  # what the base class looks for in a directory
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # keep-alive
+    server_version, sys_version = f"tlcp/{__version__}", ""
+
+    def __init__(self, *args: Any, log: Callable[[str], None], **named: Any) -> None:
+        self._log = log
+        super().__init__(*args, **named)
+
+    def setup(self) -> None:
+        """Read and write through the TLCP stream; it has no ``makefile``."""
+        raw = _Stream(self.request)
+        self.rfile = io.BufferedReader(raw)
+        self.wfile = io.BufferedWriter(raw, 1 << 16)
+
+    def finish(self) -> None:
+        """Send what is left; the stream is closed by its owner."""
+        self.wfile.flush()
+
+    def send_head(self) -> io.BytesIO | IO[bytes] | None:  # type: ignore[override]
+        """As the base class, but what lies outside of the directory is not found."""
+        path = self.translate_path(self.path)
+        served = [path, *(os.path.join(path, name) for name in _INDEX_PAGES)]
+        if not all(self._is_inside(one) for one in served):
+            self.send_error(404, "File not found")
+            return None
+        return super().send_head()
+
+    def _is_inside(self, path: str) -> bool:
+        root = os.path.realpath(self.directory)
+        try:
+            return os.path.commonpath([root, os.path.realpath(path)]) == root
+        except ValueError:  # a NUL
+            return False
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """One line for each request."""
+        self._log(format % args)
+
+
+class _Stream(io.RawIOBase):
+    """A TLCP connection as a raw file."""
+
+    def __init__(self, stream: TLCPSocket) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def write(self, data: Any) -> int:
+        self._stream.sendall(data)
+        return len(data)

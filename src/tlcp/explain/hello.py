@@ -1,0 +1,162 @@
+"""ClientHello and ServerHello, and their extensions.
+
+Spec: GB/T 38636-2020 6.4.5.2; GM/T 0024-2023 Appendix A
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tlcp.errors import DecodeError
+from tlcp.explain.told import Field
+from tlcp.explain.values import name_time, short_hex
+from tlcp.registry import TLCP_VERSION, ExtensionType, number_label
+from tlcp.suites import ALL_SUITES, KeyExchangeKind, suite_label
+from tlcp.wire.codec import Structure
+from tlcp.wire.extensions import (
+    EXTENSION_BODIES,
+    ProtocolNameList,
+    ServerNameList,
+    SignatureAlgorithms,
+    SupportedGroups,
+    decode_extension,
+)
+from tlcp.wire.messages import ClientHello, Extension, ServerHello
+
+__all__ = ["tell_client_hello", "tell_server_hello"]
+
+_VERSIONS = {
+    TLCP_VERSION: "TLCP 1.1",
+    0x0300: "SSL 3.0, not TLCP",
+    0x0301: "TLS 1.0, not TLCP",
+    0x0302: "TLS 1.1, not TLCP",
+    0x0303: "TLS 1.2, not TLCP",
+    0x0304: "TLS 1.3, not TLCP",
+}
+_GROUPS = {41: "curveSM2", 23: "secp256r1", 24: "secp384r1", 25: "secp521r1", 29: "x25519"}
+_ALGORITHMS = {0x0704: "sm2 with sm3 (GM/T 0024-2023)", 0x0708: "sm2sig_sm3 (RFC 8998)"}
+_EXCHANGES = {
+    KeyExchangeKind.ECC: "the client encrypts the secret to the server's encryption certificate",
+    KeyExchangeKind.ECDHE: "SM2 key exchange between the encryption keys of both sides",
+    KeyExchangeKind.RSA: "the client encrypts the secret to the server's RSA certificate",
+    KeyExchangeKind.IBC: "the client encrypts the secret to the server's SM9 identity",
+    KeyExchangeKind.IBSDH: "SM9 key exchange",
+}
+_EXTENSIONS = {
+    ExtensionType.SERVER_NAME: "the host that the client wants (RFC 6066 3)",
+    ExtensionType.MAX_FRAGMENT_LENGTH: "asks for shorter records (RFC 6066 4)",
+    ExtensionType.TRUSTED_CA_KEYS: "CAs that the client trusts (GM/T 0024-2023 A)",
+    ExtensionType.STATUS_REQUEST: "asks for an OCSP response (GM/T 0024-2023 A)",
+    ExtensionType.SUPPORTED_GROUPS: "curves; TLCP has only SM2 (GM/T 0024-2023 A)",
+    ExtensionType.EC_POINT_FORMATS: "of no use: TLCP points are uncompressed",
+    ExtensionType.SIGNATURE_ALGORITHMS: "of no use: TLCP signs with SM2 and SM3 (GM/T 0024-2023 A)",
+    ExtensionType.ALPN: "protocols above TLCP (RFC 7301)",
+    ExtensionType.ENCRYPT_THEN_MAC: "not part of TLCP (RFC 7366)",
+    ExtensionType.EXTENDED_MASTER_SECRET: "not part of TLCP (RFC 7627)",
+    ExtensionType.SESSION_TICKET: "not in the standard; several stacks send it (RFC 5077)",
+    ExtensionType.SUPPORTED_VERSIONS: "of TLS 1.3, no meaning here",
+    ExtensionType.CLIENT_ID: "the client's IBC identity (GM/T 0024-2023 A)",
+    ExtensionType.NEXT_PROTOCOL_NEGOTIATION: "the forerunner of ALPN",
+    ExtensionType.RENEGOTIATION_INFO: "for renegotiation, which TLCP here refuses (RFC 5746)",
+}
+
+
+def tell_client_hello(hello: ClientHello, now: datetime) -> tuple[Field, ...]:
+    """Explain a ClientHello.  Spec: GB/T 38636-2020 6.4.5.2.1"""
+    session = short_hex(hello.session_id) if hello.session_id else "(none)"
+    session_meaning = (
+        "offers to resume this session" if hello.session_id else "no earlier session to resume"
+    )
+    suites = ", ".join(suite_label(number) for number in hello.cipher_suites)
+    compression = ", ".join(map(str, hello.compression_methods))
+    return (
+        _version(hello.version),
+        _random(hello.random, now),
+        Field("session_id", session, session_meaning),
+        Field("cipher_suites", suites, "offered, best first (6.4.5.2.1)"),
+        Field("compression_methods", compression, "0 is no compression, the only one defined"),
+        *_extensions(hello.extensions, "client"),
+    )
+
+
+def tell_server_hello(hello: ServerHello, now: datetime, offered: bytes) -> tuple[Field, ...]:
+    """Explain a ServerHello.
+
+    Args:
+        hello: the message.
+        now: the current time.
+        offered: the session id of the ClientHello.
+
+    Spec: GB/T 38636-2020 6.4.5.2.2
+    """
+    if not hello.session_id:
+        session, meaning = "(none)", "no id to resume this session by later"
+    else:
+        session = short_hex(hello.session_id)
+        meaning = "a new session, which may be resumed by this id"
+        if hello.session_id == offered:
+            meaning = "the one offered: that session goes on, without new certificates"
+    suite = ALL_SUITES.get(hello.cipher_suite)
+    chosen = f"chosen (6.4.5.2.2): {_EXCHANGES[suite.key_exchange]}" if suite else "chosen"
+    return (
+        _version(hello.version),
+        _random(hello.random, now),
+        Field("session_id", session, meaning),
+        Field("cipher_suite", suite_label(hello.cipher_suite), chosen),
+        Field("compression_method", str(hello.compression_method), "0 is no compression"),
+        *_extensions(hello.extensions, "server"),
+    )
+
+
+def _version(version: int) -> Field:
+    return Field("version", f"{version:04x}", _VERSIONS.get(version, "no version known"))
+
+
+def _random(random: bytes, now: datetime) -> Field:
+    meaning = "32 fresh bytes; go into the keys"
+    if moment := name_time(int.from_bytes(random[:4], "big"), now):
+        meaning = f"4 bytes of time ({moment}) and 28 random ones; go into the keys"
+    return Field("random", short_hex(random), meaning)
+
+
+def _extensions(extensions: tuple[Extension, ...] | None, sender: str) -> tuple[Field, ...]:
+    if extensions is None:
+        return (Field("extensions", "(none)", "no block at all, as in GB/T 38636-2020 itself"),)
+    if not extensions:
+        return (Field("extensions", "(empty)", "a block without any"),)
+    return tuple(_extension(extension, sender) for extension in extensions)
+
+
+def _extension(extension: Extension, sender: str) -> Field:
+    kind, data = extension.type, extension.data
+    label = number_label(ExtensionType, kind)
+    name = "ext. ALPN(16)" if kind == 16 else f"ext. {label}"
+    meaning = _EXTENSIONS.get(ExtensionType(kind), "") if kind in _EXTENSIONS else "unknown here"
+    if not data:
+        ack = "the server agrees to it" if sender == "server" else meaning
+        return Field(name, "(empty)", ack)
+    body = EXTENSION_BODIES.get(kind)
+    if body is None:
+        return Field(name, short_hex(data), meaning)
+    try:
+        return Field(name, _body_text(decode_extension(extension, body)), meaning)
+    except DecodeError as error:
+        return Field(name, short_hex(data), f"does not decode: {error.what}")
+
+
+def _body_text(body: Structure) -> str:
+    match body:
+        case ServerNameList(names=names):
+            return ", ".join(
+                entry.name.decode("ascii", "backslashreplace")
+                + ("" if entry.name_type == 0 else f" (type {entry.name_type})")
+                for entry in names
+            )
+        case SupportedGroups(groups=groups):
+            return ", ".join(f"{_GROUPS.get(g, 'unknown')} ({g})" for g in groups)
+        case SignatureAlgorithms(algorithms=algorithms):
+            return ", ".join(f"{a:04x} {_ALGORITHMS.get(a, '')}".rstrip() for a in algorithms)
+        case ProtocolNameList(protocols=protocols):
+            return ", ".join(p.decode("utf-8", "backslashreplace") for p in protocols)
+        case _:
+            return short_hex(body.to_bytes())
