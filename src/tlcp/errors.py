@@ -16,12 +16,15 @@
     │   ├── NoApplicationProtocol    120
     │   ├── NegotiationError          40  nothing in common
     │   ├── CertificateRequired       40  no client certificate where one is demanded
-    │   └── CertificateVerifyError 42..48  by its problem; also ssl.SSLCertVerificationError
+    │   ├── CertificateVerifyError 42..48  by its problem; also ssl.SSLCertVerificationError
+    │   └── RefusedByProgram              the program's choice
     ├── InternalError                 80  a bug of ours
     ├── AlertReceived                     the peer complained; nothing is sent back
     ├── TruncatedError                    gone without close_notify; also ssl.SSLEOFError
-    └── ClosedError                       closed cleanly; also ssl.SSLZeroReturnError
-    ConfigError (ValueError)              our caller's settings or files cannot work
+    ├── ClosedError                       closed cleanly; also ssl.SSLZeroReturnError
+    ├── WantReadError                     needs bytes of the peer; also ssl.SSLWantReadError
+    ├── WantWriteError                    the transport is full; also ssl.SSLWantWriteError
+    └── ConfigError                       our settings or files cannot work; also ValueError
     MisuseError (RuntimeError)            our caller's call does not fit the moment
 
 An alert's number is chosen here and nowhere else; ``connection.py`` sends it.
@@ -55,11 +58,14 @@ __all__ = [
     "PeerError",
     "ProtocolVersionError",
     "RecordOverflow",
+    "RefusedByProgram",
     "TLCPError",
     "TruncatedError",
     "UnexpectedMessage",
     "UnrecognizedName",
     "UnsupportedExtension",
+    "WantReadError",
+    "WantWriteError",
 ]
 
 
@@ -265,6 +271,19 @@ class CertificateVerifyError(PeerError, ssl.SSLCertVerificationError):
         return self.problem.alert
 
 
+class RefusedByProgram(PeerError):
+    """Our own program (a callback of a server) refuses the peer, with an alert of its choice."""
+
+    def __init__(self, what: str, alert: AlertDescription) -> None:
+        super().__init__(what)
+        self._chosen = alert
+
+    @property
+    def alert_to_send(self) -> AlertDescription:
+        """The alert that the program chose."""
+        return self._chosen
+
+
 class InternalError(TLCPError):
     """A bug of ours reached run time.  Spec: GB/T 38636-2020 6.4.4 internal_error"""
 
@@ -307,8 +326,27 @@ class ClosedError(TLCPError, ssl.SSLZeroReturnError):
     ssl_errno = ssl.SSL_ERROR_ZERO_RETURN
 
 
-class ConfigError(ValueError):
-    """Settings, keys or certificate files of our own side cannot work together."""
+class WantReadError(TLCPError, ssl.SSLWantReadError):
+    """More bytes of the peer are needed: wait until the transport can be read, and call again."""
+
+    ssl_errno = ssl.SSL_ERROR_WANT_READ
+
+
+class WantWriteError(TLCPError, ssl.SSLWantWriteError):
+    """The transport takes no more: wait until it can be written, and call again."""
+
+    ssl_errno = ssl.SSL_ERROR_WANT_WRITE
+
+
+class ConfigError(TLCPError, ValueError):
+    """Settings, keys or certificate files of our own side cannot work together.
+
+    An ``ssl.SSLError``, too, because ``ssl`` reports such things so, and the libraries that use
+    contexts expect it.
+    """
+
+    def __str__(self) -> str:
+        return self.what
 
 
 class MisuseError(RuntimeError):

@@ -26,6 +26,7 @@ class HandshakeCompleted:
         server_name: the name the client asked for (SNI), None if it asked for none.
         alpn_protocol: the application protocol agreed on (ALPN), None if none was.
         offered_suites: the ids in the client's list, best first.
+        first_finished: verify_data of the first Finished, 12 bytes ("tls-unique", RFC 5929).
         resumed: whether an earlier session was continued.
     """
 
@@ -34,6 +35,7 @@ class HandshakeCompleted:
     server_name: str | None
     alpn_protocol: str | None
     offered_suites: tuple[int, ...]
+    first_finished: bytes
     resumed: bool = False
 
 

@@ -24,6 +24,9 @@ class KeyLogFile:
     Args:
         path: the file.
 
+    Attributes:
+        path: the file, as given.
+
     Raises:
         ConfigError: it cannot be opened for writing.
     """
@@ -34,6 +37,7 @@ class KeyLogFile:
             self._file = os.open(path, flags, 0o600)
         except OSError as error:
             raise ConfigError(f"cannot write the key log {path}: {error.strerror}") from error
+        self.path = path
         self._lock = threading.Lock()
         self._closed = False
 

@@ -25,7 +25,7 @@ from tlcp.errors import (
 )
 from tlcp.registry import HandshakeType
 from tlcp.suites import CipherSuite, parse_suites
-from tlcp.x509.chain import TrustStore
+from tlcp.x509.trust import TrustStore
 from tlcp.x509.identity import Identity
 
 W = world()

@@ -18,8 +18,8 @@ import pytest
 from cli.tools import LIMIT_S, answering, command, environment, run, serving
 from peers.pki import PKI
 from tlcp.config import Config
-from tlcp.connection import Connection
-from tlcp.socket import TLCPSocket, connect
+from tlcp.context import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, TLCPContext
+from tlcp.defaults import create_connection
 
 BLOB = os.urandom(1 << 20)
 NOW = ("--linger", "0")  # close_notify at the end of stdin; the echo must arrive nevertheless
@@ -264,9 +264,7 @@ def test_a_server_that_never_closes(pki: PKI, folder: Path) -> None:
 
         def work() -> None:
             sock, _ = listener.accept()
-            config = Config(identity=pki.server.identity, trust=pki.trust)
-            with TLCPSocket(sock, Connection.server(config)) as stream:
-                stream.do_handshake(LIMIT_S)
+            with _context(pki).wrap_socket(sock, server_side=True):
                 over.wait(LIMIT_S)
 
         thread = threading.Thread(target=work)
@@ -285,11 +283,10 @@ def test_a_server_that_resets_the_connection(pki: PKI, folder: Path) -> None:
 
         def work() -> None:
             sock, _ = listener.accept()
-            config = Config(identity=pki.server.identity, trust=pki.trust)
-            stream = TLCPSocket(sock, Connection.server(config))
+            stream = _context(pki).wrap_socket(sock, server_side=True)
             stream.recv(1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            sock.close()
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.close(stream.detach())
 
         thread = threading.Thread(target=work)
         thread.start()
@@ -324,13 +321,13 @@ def test_a_port_in_use_is_said(folder: Path) -> None:
 
 
 def test_twenty_clients_at_once(pki: PKI, folder: Path) -> None:
-    config = Config(identity=pki.client.identity, trust=pki.trust)
+    context = _context(pki, server=False)
     together = threading.Barrier(20)
     echoes: dict[int, bytes] = {}
 
     def client(number: int, port: int) -> None:
         together.wait(LIMIT_S)
-        with connect(("localhost", port), config, timeout_s=LIMIT_S) as stream:
+        with create_connection(("localhost", port), context, timeout=LIMIT_S) as stream:
             message = str(number).encode() * 1000
             stream.sendall(message)
             together.wait(LIMIT_S)  # all twenty are connected now
@@ -371,9 +368,9 @@ def test_no_more_than_max_clients(folder: Path) -> None:
 
 
 def test_a_client_idle_for_too_long_is_dropped(pki: PKI, folder: Path) -> None:
-    config = Config(identity=pki.client.identity, trust=pki.trust)
+    context = _context(pki, server=False)
     with serving("--pki", folder, "--name", "server", "--idle-timeout", "0.1") as server:
-        with connect(("localhost", server.port), config, timeout_s=LIMIT_S) as stream:
+        with create_connection(("localhost", server.port), context, timeout=LIMIT_S) as stream:
             assert stream.recv(1) == b""  # close_notify, not a reset
         server.line()
         assert "the client was silent after 0.1 s" in server.line()
@@ -436,10 +433,10 @@ def test_a_truncated_answer_is_reported(pki: PKI, folder: Path) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143)], ids=["SIGINT", "SIGTERM"])
 def test_a_signal_stops_the_server_at_once(number: int, code: int, pki: PKI, folder: Path) -> None:
-    config = Config(identity=pki.client.identity, trust=pki.trust)
+    context = _context(pki, server=False)
     with (
         serving("--pki", folder, "--name", "server") as server,
-        connect(("localhost", server.port), config, timeout_s=LIMIT_S),
+        create_connection(("localhost", server.port), context, timeout=LIMIT_S),
     ):
         server.line()
         server.process.send_signal(number)
@@ -466,3 +463,9 @@ def test_ctrl_c_ends_the_client_quietly(folder: Path) -> None:
     assert client.returncode == 130
     assert "Traceback" not in text(talk)
     assert text(talk).strip().endswith("done")  # the summary, and nothing after it
+
+
+def _context(pki: PKI, *, server: bool = True) -> TLCPContext:
+    party = pki.server if server else pki.client
+    config = Config(identity=party.identity, trust=pki.trust)
+    return TLCPContext(PROTOCOL_TLCP_SERVER if server else PROTOCOL_TLCP_CLIENT, config)

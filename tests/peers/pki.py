@@ -7,7 +7,7 @@ from pathlib import Path
 
 from peers.files import PartyFiles
 from tlcp.pki.ca import CertificateAuthority, IssuedPair
-from tlcp.x509.chain import TrustStore
+from tlcp.x509.trust import TrustStore
 
 HOSTS = ("localhost", "127.0.0.1")
 

@@ -16,8 +16,8 @@ from tlcp.errors import AlertReceived, TLCPError
 from tlcp.events import DataReceived, Event, HandshakeCompleted, PeerClosed, TracedMessage
 from tlcp.pki.ca import CertificateAuthority
 from tlcp.suites import DEFAULT_SUITES
-from tlcp.x509.chain import TrustStore
 from tlcp.x509.identity import Identity
+from tlcp.x509.trust import TrustStore
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOST = "server.example"

@@ -37,6 +37,9 @@ OWED = {
     "InternalError": A.INTERNAL_ERROR,
     "TruncatedError": None,
     "ClosedError": None,
+    "WantReadError": None,
+    "WantWriteError": None,
+    "ConfigError": None,
 }
 
 
@@ -52,7 +55,13 @@ def test_every_error_is_in_the_table_or_has_its_own_rule() -> None:
         for name in errors.__all__
         if isinstance(kind := getattr(errors, name), type) and issubclass(kind, TLCPError)
     }
-    own_rule = {"TLCPError", "PeerError", "AlertReceived", "CertificateVerifyError"}
+    own_rule = {
+        "TLCPError",
+        "PeerError",
+        "AlertReceived",
+        "CertificateVerifyError",
+        "RefusedByProgram",
+    }
     assert kinds == set(OWED) | own_rule
 
 

@@ -14,10 +14,10 @@ from tlcp.cli.facts import Outcome
 from tlcp.cli.failures import ExitCode, Failure, ReaderGone, as_failure
 from tlcp.cli.options import Address, Common, common_options, examples, parse_address
 from tlcp.cli.output import Printer
-from tlcp.cli.relay import Relay
+from tlcp.cli.relay import Relay, complete
 from tlcp.cli.trace import Trace
 from tlcp.config import Config
-from tlcp.connection import Connection
+from tlcp.context import PROTOCOL_TLCP_CLIENT, TLCPContext
 from tlcp.errors import AlertReceived, TLCPError
 from tlcp.socket import TLCPSocket
 
@@ -98,7 +98,7 @@ class _Client:
         shown = self._printer if common.trace else None
         self.trace = Trace(shown, common.trace_log())
         self._has_identity = self._completed = False
-        self._connection: Connection | None = None
+        self._context: TLCPContext | None = None
         self._stream: TLCPSocket | None = None
 
     def prepare(self, *, extensions: bool, insecure: bool) -> None:
@@ -123,7 +123,9 @@ class _Client:
             keylog=self._common.key_log(self._printer),
             trace=self.trace,
         )
-        self._connection = Connection.client(config, server_name=self._name)
+        config.check_client(self._name)
+        config.client_suites()
+        self._context = TLCPContext(PROTOCOL_TLCP_CLIENT, config)
 
     def handshake(self) -> Outcome:
         """Connect and agree; tell about it.
@@ -132,12 +134,17 @@ class _Client:
             Failure: the server cannot be reached.
             TLCPError, OSError: the handshake failed.
         """
-        if self._connection is None:
+        if self._context is None:
             raise RuntimeError("prepare comes first")
         begin = time.perf_counter()
         sock = _dial(self._address, self._common.timeout)
-        self._stream = TLCPSocket(sock, self._connection)
-        done = self._stream.do_handshake(self._common.timeout)
+        self._stream = self._context.wrap_socket(
+            sock,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,
+            server_hostname=self._name,
+        )
+        done = complete(self._stream)
         elapsed_ms = (time.perf_counter() - begin) * 1000
         self._completed = True
         outcome = Outcome("client", done, str(self._address), self._client_auth(), elapsed_ms)

@@ -108,10 +108,10 @@ def as_failure(error: BaseException) -> Failure:
     kind = type(error).__name__
     if isinstance(error, Failure):
         return error
-    if isinstance(error, TLCPError) and not isinstance(error, InternalError):
-        return _protocol(error, kind)
     if isinstance(error, ConfigError):
         return Failure(ExitCode.USAGE, str(error), kind=kind)
+    if isinstance(error, TLCPError) and not isinstance(error, InternalError):
+        return _protocol(error, kind)
     if isinstance(error, OSError) and not isinstance(error, TLCPError):
         return _transport(error, kind)
     what = f"a bug of tlcp: {kind}: {error}"

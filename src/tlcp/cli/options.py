@@ -15,8 +15,8 @@ from tlcp.cli.output import JsonLines, Printer
 from tlcp.errors import ConfigError
 from tlcp.keylog import KeyLogFile
 from tlcp.suites import DEFAULT_SUITES, CipherSuite, parse_suites
-from tlcp.x509.chain import TrustStore
 from tlcp.x509.identity import Identity
+from tlcp.x509.trust import TrustStore
 
 __all__ = ["POSITIVE", "Address", "Common", "common_options", "examples", "parse_address"]
 

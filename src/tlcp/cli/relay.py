@@ -18,11 +18,20 @@ from collections.abc import Callable
 
 from tlcp.cli.failures import ExitCode, Failure
 from tlcp.errors import TLCPError
+from tlcp.events import HandshakeCompleted
 from tlcp.socket import TLCPSocket
 
-__all__ = ["Relay"]
+__all__ = ["Relay", "complete"]
 
 _CHUNK_BYTES = 1 << 18
+
+
+def complete(stream: TLCPSocket) -> HandshakeCompleted:
+    """Run the handshake and return what it agreed on; raises as ``do_handshake``."""
+    stream.do_handshake()
+    if (done := stream.negotiated) is None:
+        raise RuntimeError("a completed handshake has no result")
+    return done
 
 
 class Relay:
@@ -70,7 +79,7 @@ class Relay:
         told = False
         while True:
             ready, _, _ = select.select(watched, [], [], patience)
-            if self._stream in ready:
+            if self._stream in ready or self._stream.pending():
                 if not (data := self._stream.recv(_CHUNK_BYTES)):
                     return
                 self._take(data)

@@ -19,10 +19,11 @@ from tlcp.cli.facts import Outcome
 from tlcp.cli.failures import ExitCode, Failure, as_failure
 from tlcp.cli.options import POSITIVE, Address, Common, common_options, examples, parse_address
 from tlcp.cli.output import JsonLines, Printer
+from tlcp.cli.relay import complete
 from tlcp.cli.trace import Trace
 from tlcp.cli.www import serve_files
 from tlcp.config import ClientAuth, Config
-from tlcp.connection import Connection
+from tlcp.context import PROTOCOL_TLCP_SERVER, TLCPContext
 from tlcp.errors import TLCPError
 from tlcp.events import HandshakeCompleted
 from tlcp.socket import TLCPSocket
@@ -92,7 +93,7 @@ def serve(
     )
     if config.identity is None:
         raise click.UsageError("a server needs certificates: --pki DIR --name NAME, or four files")
-    Connection.server(config)  # finds out now, not with the first client, what is missing
+    config.server_identity()  # finds out now, not with the first client, what is missing
     server = _Server(config, printer, common, www, idle_timeout)
     with _listen(address) as listener, _until_signalled(printer):
         host, port = listener.getsockname()[:2]
@@ -178,13 +179,17 @@ class _Server:
         where = str(Address(peer[0], peer[1]))
         label = f"[{number}] "
         trace = Trace(self._printer if self._common.trace else None, self._log, number, label)
-        stream = TLCPSocket(sock, Connection.server(dataclasses.replace(self._config, trace=trace)))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(self._common.timeout)
+        config = dataclasses.replace(self._config, trace=trace)
+        stream: TLCPSocket = TLCPContext(PROTOCOL_TLCP_SERVER, config).wrap_socket(
+            sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
+        )
         begun = False
         try:
             with stream:
                 begin = time.perf_counter()
-                done = stream.do_handshake(self._common.timeout)
+                done = complete(stream)
                 elapsed_ms = (time.perf_counter() - begin) * 1000
                 begun = True
                 auth = _client_auth(done, asked=trace.asked_for_client)

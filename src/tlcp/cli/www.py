@@ -38,21 +38,12 @@ _INDEX_PAGES = ("index.html", "index.htm")  # what the base class looks for in a
 
 class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # keep-alive
+    wbufsize = 1 << 16  # headers and the first of the body in one record
     server_version, sys_version = f"tlcp/{__version__}", ""
 
     def __init__(self, *args: Any, log: Callable[[str], None], **named: Any) -> None:
         self._log = log
         super().__init__(*args, **named)
-
-    def setup(self) -> None:
-        """Read and write through the TLCP stream; it has no ``makefile``."""
-        raw = _Stream(self.request)
-        self.rfile = io.BufferedReader(raw)
-        self.wfile = io.BufferedWriter(raw, 1 << 16)
-
-    def finish(self) -> None:
-        """Send what is left; the stream is closed by its owner."""
-        self.wfile.flush()
 
     def send_head(self) -> io.BytesIO | IO[bytes] | None:  # type: ignore[override]
         """As the base class, but what lies outside of the directory is not found."""
@@ -73,25 +64,3 @@ class _Handler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """One line for each request."""
         self._log(format % args)
-
-
-class _Stream(io.RawIOBase):
-    """A TLCP connection as a raw file."""
-
-    def __init__(self, stream: TLCPSocket) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.recv(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def write(self, data: Any) -> int:
-        self._stream.sendall(data)
-        return len(data)

@@ -79,7 +79,9 @@ class ClientOps(FinishingOps, Protocol):
     ) -> KeySchedule:
         """Send [Certificate] ClientKeyExchange [CertificateVerify]; derive the keys."""
 
-    def done(self, chosen: Negotiated, server: VerifiedPair) -> HandshakeCompleted:
+    def done(
+        self, chosen: Negotiated, server: VerifiedPair, first_finished: bytes
+    ) -> HandshakeCompleted:
         """Sum up."""
 
 
@@ -94,9 +96,9 @@ def client_flow(ops: ClientOps) -> Step[HandshakeCompleted]:
     if request is not None:
         yield from expect(ServerHelloDone)
     keys = ops.send_flight(chosen, exchange, request)
-    ops.send_finished(keys)
+    first_finished = ops.send_finished(keys)
     yield from finish_peer(ops, keys)
-    return ops.done(chosen, server)
+    return ops.done(chosen, server, first_finished)
 
 
 class ClientEndpoint(Endpoint):
@@ -248,9 +250,15 @@ class ClientEndpoint(Endpoint):
             self.send(CertificateVerify(identity.sign_key.sign(self.transcript_hash())))
         return self.derive_keys(chosen.suite, chosen.hello, share.pre_master)
 
-    def done(self, chosen: Negotiated, server: VerifiedPair) -> HandshakeCompleted:
+    def done(
+        self, chosen: Negotiated, server: VerifiedPair, first_finished: bytes
+    ) -> HandshakeCompleted:
         """Sum up."""
-        offered = tuple(suite.id for suite in self._offered)
         return HandshakeCompleted(
-            chosen.suite, server, self._server_name, chosen.alpn_protocol, offered
+            suite=chosen.suite,
+            peer=server,
+            server_name=self._server_name,
+            alpn_protocol=chosen.alpn_protocol,
+            offered_suites=tuple(suite.id for suite in self._offered),
+            first_finished=first_finished,
         )

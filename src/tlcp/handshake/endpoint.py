@@ -49,16 +49,21 @@ class FinishingOps(Protocol):
     def check_finished(self, keys: KeySchedule, message: Finished, before: bytes) -> None:
         """Verify the peer's Finished."""
 
-    def send_finished(self, keys: KeySchedule) -> None:
-        """Send ChangeCipherSpec and Finished."""
+    def send_finished(self, keys: KeySchedule) -> bytes:
+        """Send ChangeCipherSpec and Finished; returns its verify_data."""
 
 
-def finish_peer(ops: FinishingOps, keys: KeySchedule) -> Step[None]:
-    """The peer's ChangeCipherSpec and Finished.  Spec: GB/T 38636-2020 6.4.3, 6.4.5.10."""
+def finish_peer(ops: FinishingOps, keys: KeySchedule) -> Step[bytes]:
+    """The peer's ChangeCipherSpec and Finished; returns its verify_data.
+
+    Spec: GB/T 38636-2020 6.4.3, 6.4.5.10
+    """
     yield from expect(ChangeCipherSpec)
     ops.open_reads(keys)
     before = ops.transcript_hash()
-    ops.check_finished(keys, (yield from expect(Finished)), before)
+    finished = yield from expect(Finished)
+    ops.check_finished(keys, finished, before)
+    return finished.verify_data
 
 
 class Endpoint:
@@ -112,11 +117,13 @@ class Endpoint:
         """Switch reading to the peer's new keys."""
         self.channel.protect_reads(keys.protection(self.peer_role, self.config.random))
 
-    def send_finished(self, keys: KeySchedule) -> None:
-        """ChangeCipherSpec, then Finished under the new keys."""
+    def send_finished(self, keys: KeySchedule) -> bytes:
+        """ChangeCipherSpec, then Finished under the new keys; returns its verify_data."""
         self.channel.send_change_cipher_spec()
         self.channel.protect_writes(keys.protection(self.role, self.config.random))
-        self.send(Finished(keys.verify_data(self.role, self.transcript_hash())))
+        verify_data = keys.verify_data(self.role, self.transcript_hash())
+        self.send(Finished(verify_data))
+        return verify_data
 
     def check_finished(self, keys: KeySchedule, message: Finished, before: bytes) -> None:
         """Compare the peer's Finished with ours.

@@ -84,7 +84,9 @@ class ServerOps(FinishingOps, Protocol):
     ) -> None:
         """Check that the client holds its signing key."""
 
-    def done(self, chosen: Negotiated, client: VerifiedPair | None) -> HandshakeCompleted:
+    def done(
+        self, chosen: Negotiated, client: VerifiedPair | None, first_finished: bytes
+    ) -> HandshakeCompleted:
         """Sum up."""
 
 
@@ -99,9 +101,9 @@ def server_flow(ops: ServerOps) -> Step[HandshakeCompleted]:
     if client is not None:
         before = ops.transcript_hash()
         ops.check_certificate_verify(client, (yield from expect(CertificateVerify)), before)
-    yield from finish_peer(ops, keys)
+    first_finished = yield from finish_peer(ops, keys)
     ops.send_finished(keys)
-    return ops.done(chosen, client)
+    return ops.done(chosen, client, first_finished)
 
 
 class ServerEndpoint(Endpoint):
@@ -279,8 +281,15 @@ class ServerEndpoint(Endpoint):
                 "themselves instead of their hash (GmSSL 3.2 and later)",
             ) from None
 
-    def done(self, chosen: Negotiated, client: VerifiedPair | None) -> HandshakeCompleted:
+    def done(
+        self, chosen: Negotiated, client: VerifiedPair | None, first_finished: bytes
+    ) -> HandshakeCompleted:
         """Sum up."""
         return HandshakeCompleted(
-            chosen.suite, client, chosen.server_name, chosen.alpn_protocol, chosen.offered_suites
+            suite=chosen.suite,
+            peer=client,
+            server_name=chosen.server_name,
+            alpn_protocol=chosen.alpn_protocol,
+            offered_suites=chosen.offered_suites,
+            first_finished=first_finished,
         )

@@ -36,16 +36,16 @@ Spec: GB/T 38636-2020 6.4.5.3; RFC 5280 6.1
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
-from tlcp.x509.certificate import Certificate, load_pem_certificates
+from tlcp.errors import CertificateProblem, CertificateVerifyError
+from tlcp.x509.certificate import Certificate
+from tlcp.x509.trust import TrustStore
 
-__all__ = ["MAX_SIGNATURE_CHECKS", "Purpose", "TrustStore", "verify_chain"]
+__all__ = ["MAX_SIGNATURE_CHECKS", "Purpose", "verify_chain"]
 
 Purpose = Literal["server", "client"]
 
@@ -57,79 +57,6 @@ _PURPOSE_OIDS: Final = {
 }
 _CA = "CA certificate"
 _CHAIN = "chain"
-
-
-class TrustStore:
-    """The certificates that we trust, and nothing about who uses them.
-
-    Spec: RFC 5280 6.1.1 (d) trust anchor information
-    """
-
-    def __init__(self, anchors: Iterable[Certificate] = ()) -> None:
-        self._by_subject: dict[bytes, list[Certificate]] = {}
-        self._anchors: dict[bytes, Certificate] = {}
-        for anchor in anchors:
-            self.add(anchor)
-
-    @classmethod
-    def from_pem(cls, pem: bytes) -> TrustStore:
-        """Trust every certificate of a PEM file.
-
-        Raises:
-            ConfigError: it holds none, or one that cannot be read or has no SM2 key.
-        """
-        return cls(load_pem_certificates(pem))
-
-    @classmethod
-    def from_pem_file(cls, path: str | Path) -> TrustStore:
-        """Trust every certificate of the PEM file at this path.
-
-        Raises:
-            ConfigError: as ``from_pem``, or the file cannot be read; the text names the path.
-        """
-        try:
-            return cls.from_pem(Path(path).read_bytes())
-        except OSError as error:
-            raise ConfigError(f"cannot read the CA file {path}: {error.strerror}") from error
-        except ConfigError as error:
-            raise ConfigError(f"CA file {path}: {error}") from error
-
-    def add(self, certificate: Certificate) -> None:
-        """Trust one certificate; twice is once.
-
-        Raises:
-            ConfigError: its key is not SM2, so that it could never verify anything.
-        """
-        try:
-            _ = certificate.public_key
-        except CertificateVerifyError as error:
-            raise ConfigError(f"cannot trust {certificate} as a CA: {error.what}") from error
-        if certificate.der not in self._anchors:
-            self._anchors[certificate.der] = certificate
-            self._by_subject.setdefault(certificate.subject_der, []).append(certificate)
-
-    @property
-    def anchors(self) -> tuple[Certificate, ...]:
-        """All of them, in the order added."""
-        return tuple(self._anchors.values())
-
-    @property
-    def subjects_der(self) -> tuple[bytes, ...]:
-        """Each anchor's name once, as CertificateRequest lists them.
-
-        Spec: GB/T 38636-2020 6.4.5.5
-        """
-        return tuple(self._by_subject)
-
-    def named(self, subject_der: bytes) -> tuple[Certificate, ...]:
-        """List the anchors of this name."""
-        return tuple(self._by_subject.get(subject_der, ()))
-
-    def __contains__(self, certificate: object) -> bool:
-        return isinstance(certificate, Certificate) and certificate.der in self._anchors
-
-    def __len__(self) -> int:
-        return len(self._anchors)
 
 
 def verify_chain(

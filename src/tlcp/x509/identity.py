@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tlcp.crypto.keyfile import load_private_key
 from tlcp.crypto.keys import PrivateKey
-from tlcp.crypto.pem import is_pem, split_pem
+from tlcp.crypto.pem import is_pem, split_pem, to_pem
 from tlcp.errors import CertificateVerifyError, ConfigError
 from tlcp.x509.certificate import Certificate, load_pem_certificates
 from tlcp.x509.usage import can_encrypt, can_sign, looks_swapped
@@ -104,6 +104,39 @@ class Identity:
             enc_key=_parse_key(enc_key, "encryption key", password) if enc_key else None,
             chain=tuple(dict.fromkeys((*signing[1:], *enc[1:]))),
         )
+
+    @classmethod
+    def from_bundle(cls, *paths: str | Path, password: bytes | None = None) -> Identity:
+        """Read an identity from PEM files that hold everything, in any order.
+
+        Each key finds its certificate by the public key; key usage tells which pair signs and
+        which encrypts; certificates without a key are the chain.
+
+        Args:
+            paths: one file, or several that belong together.
+            password: for encrypted keys.
+
+        Raises:
+            ConfigError: a key or a certificate is missing, or it cannot be told which is which.
+        """
+        where = ", ".join(map(str, paths))
+        data = [_read(path, "certificates and keys") for path in paths]
+        certificates = [c for pem in data for c in _certificates_within(pem, where)]
+        keys = [key for pem in data for key in _keys_within(pem, where, password)]
+        pairs = [(c, k) for k in keys for c in certificates if c.public_point == k.public_point]
+        signing = [pair for pair in pairs if can_sign(pair[0])]
+        if not signing:
+            raise ConfigError(
+                f"{where}: found {len(certificates)} certificates and {len(keys)} keys, but no "
+                "signing certificate with its key; put both certificates and both keys into it"
+            )
+        sign_cert, sign_key = signing[0]
+        others = [pair for pair in pairs if pair[0] != sign_cert and can_encrypt(pair[0])]
+        enc_cert, enc_key = others[0] if others else (None, None)
+        if len(keys) > 1 and enc_cert is None:
+            raise ConfigError(f"{where}: a key fits none of the certificates that encrypt")
+        chain = tuple(c for c in certificates if c not in (sign_cert, enc_cert))
+        return cls(sign_cert, sign_key, enc_cert, enc_key, chain)
 
     def certificate_list(self, *, include_enc: bool = True) -> tuple[bytes, ...]:
         """List the DER to send: signing, encryption, then CAs upwards without the root.
@@ -236,3 +269,15 @@ def _crossed(data: bytes, wrong_label: str) -> str:
         return ""
     only_others = bool(labels) and all(label.endswith(wrong_label) for label in labels)
     return "; are the certificate and key files mixed up?" if only_others else ""
+
+
+def _certificates_within(data: bytes, where: str) -> tuple[Certificate, ...]:
+    blocks = split_pem(data)
+    if not any("CERTIFICATE" in block.label for block in blocks):
+        return ()
+    return _parse_certificates(data, where)
+
+
+def _keys_within(data: bytes, where: str, password: bytes | None) -> list[PrivateKey]:
+    blocks = [block for block in split_pem(data) if block.label.endswith("PRIVATE KEY")]
+    return [_parse_key(to_pem(block.label, block.der), where, password) for block in blocks]

@@ -18,8 +18,9 @@ from dataclasses import InitVar, dataclass
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, MisuseError
 from tlcp.x509.certificate import Certificate
-from tlcp.x509.chain import Purpose, TrustStore, verify_chain
+from tlcp.x509.chain import Purpose, verify_chain
 from tlcp.x509.names import match_host
+from tlcp.x509.trust import TrustStore
 from tlcp.x509.usage import check_usages, is_authority
 
 __all__ = ["VerifiedPair", "accept_unverified_pair", "split_certificates", "verify_pair"]

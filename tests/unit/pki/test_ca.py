@@ -18,7 +18,8 @@ from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import ConfigError
 from tlcp.pki.ca import CertificateAuthority
 from tlcp.x509.certificate import Certificate, load_pem_certificates
-from tlcp.x509.chain import Purpose, TrustStore
+from tlcp.x509.chain import Purpose
+from tlcp.x509.trust import TrustStore
 from tlcp.x509.identity import Identity
 from tlcp.x509.pair import verify_pair
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from tlcp.errors import CertificateVerifyError
-from tlcp.x509.chain import Purpose, TrustStore, verify_chain
+from tlcp.x509.chain import Purpose, verify_chain
+from tlcp.x509.trust import TrustStore
 from unit.x509.minting import NOW, Party
 
 

@@ -9,7 +9,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tlcp.errors import CertificateProblem
 from tlcp.x509.certificate import Certificate
-from tlcp.x509.chain import Purpose, TrustStore, verify_chain
+from tlcp.x509.chain import Purpose, verify_chain
+from tlcp.x509.trust import TrustStore
 from unit.x509.chains import refused, verify
 from unit.x509.minting import (
     CAPTURED_PKI,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
-from tlcp.x509.chain import Purpose, TrustStore
+from tlcp.x509.chain import Purpose
+from tlcp.x509.trust import TrustStore
 from tlcp.x509.pair import (
     VerifiedPair,
     split_certificates,

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, MisuseError
-from tlcp.x509.chain import TrustStore
+from tlcp.x509.trust import TrustStore
 from tlcp.x509.pair import VerifiedPair, accept_unverified_pair, verify_pair
 from unit.x509.minting import NOW, World, mint_leaf, mint_world
 

@@ -7,7 +7,7 @@ import pytest
 from tlcp.errors import ConfigError
 from tlcp.pki.build import certificate_pem
 from tlcp.x509.certificate import Certificate
-from tlcp.x509.chain import TrustStore
+from tlcp.x509.trust import TrustStore
 from unit.x509.minting import key, mint_ca
 
 

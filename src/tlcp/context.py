@@ -1,0 +1,656 @@
+"""``TLCPContext``: the ``ssl.SSLContext`` that speaks TLCP.
+
+Whatever in Python takes an ``ssl.SSLContext`` takes this one, because it is one: it derives from
+the class and mirrors its interface. Nothing of OpenSSL underneath is used. Every public name of
+``ssl.SSLContext`` is here, doing what its documentation says, or raising NotImplementedError with
+the reason; a test walks the list.
+
+The state of a context is one frozen ``Config``; setters replace it, and each connection keeps the
+one it began with.
+
+Spec: the Python documentation of ``ssl.SSLContext``
+"""
+
+# mypy: disable-error-code="override, assignment"
+# The stubs of ``ssl`` declare plain attributes where the module has properties.
+
+from __future__ import annotations
+
+import enum
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn, Self
+
+from tlcp.alerts import AlertDescription
+from tlcp.config import ClientAuth, Config
+from tlcp.dual import DualObject
+from tlcp.errors import ConfigError, NegotiationError, RefusedByProgram, TLCPError
+from tlcp.keylog import KeyLogFile
+from tlcp.socket import TLCPSocket
+from tlcp.sslobject import VERSION_NAME, TLCPObject
+from tlcp.suites import DEFAULT_SUITES, BulkCipher, CipherSuite, KeyExchangeKind, parse_suites
+from tlcp.x509.certificate import Certificate
+from tlcp.x509.identity import Identity
+from tlcp.x509.peercert import as_dictionary
+from tlcp.x509.trust import TrustStore, read_cas
+
+__all__ = ["PROTOCOL_TLCP_CLIENT", "PROTOCOL_TLCP_SERVER", "Protocol", "TLCPContext"]
+
+
+class Protocol(enum.IntEnum):
+    """What a context is for; the twins of ``ssl.PROTOCOL_TLS_CLIENT`` and ``_SERVER``."""
+
+    PROTOCOL_TLCP_CLIENT = 0x0101_0010
+    PROTOCOL_TLCP_SERVER = 0x0101_0011
+
+
+PROTOCOL_TLCP_CLIENT = Protocol.PROTOCOL_TLCP_CLIENT
+PROTOCOL_TLCP_SERVER = Protocol.PROTOCOL_TLCP_SERVER
+
+_OVER_TLS = "TLCP has one version, 0x0101; limits of TLS versions do not apply to it"
+_KNOWN_FLAGS = (
+    ssl.VerifyFlags.VERIFY_X509_STRICT
+    | ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
+    | getattr(ssl.VerifyFlags, "VERIFY_X509_PARTIAL_CHAIN", 0)
+)
+_CLIENT_AUTH = {
+    ssl.CERT_NONE: ClientAuth.NONE,
+    ssl.CERT_OPTIONAL: ClientAuth.OPTIONAL,
+    ssl.CERT_REQUIRED: ClientAuth.REQUIRED,
+}
+_STATS = (
+    "number",
+    "connect",
+    "connect_good",
+    "connect_renegotiate",
+    "accept",
+    "accept_good",
+    "accept_renegotiate",
+    "hits",
+    "misses",
+    "timeouts",
+    "cache_full",
+)
+
+SNICallback = Callable[[Any, str | None, "TLCPContext"], int | None]
+CertFile = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+PairFiles = tuple[CertFile, CertFile]
+
+
+class TLCPContext(ssl.SSLContext):
+    """Settings for TLCP connections, in the shape of an ``ssl.SSLContext``.
+
+    Args:
+        protocol: ``PROTOCOL_TLCP_CLIENT`` (verifies the chain and the host name) or
+            ``PROTOCOL_TLCP_SERVER`` (asks clients for no certificate until ``verify_mode`` is set).
+        config: settings to begin with, instead of the defaults.
+
+    Raises:
+        ValueError: another protocol.
+    """
+
+    sslobject_class = TLCPObject
+    sslsocket_class = TLCPSocket
+
+    def __new__(cls, protocol: int, config: Config | None = None) -> Self:  # noqa: D102
+        # OpenSSL's part of the object is never used; its class wants a protocol it knows.
+        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+
+    def __init__(self, protocol: int, config: Config | None = None) -> None:
+        try:
+            self._protocol = Protocol(protocol)
+        except ValueError:
+            raise ValueError(
+                f"protocol {protocol!r}: a TLCPContext is made with "
+                "tlcp.PROTOCOL_TLCP_CLIENT or tlcp.PROTOCOL_TLCP_SERVER"
+            ) from None
+        client = self._protocol is PROTOCOL_TLCP_CLIENT
+        default = Config(trust=TrustStore(), client_auth=ClientAuth.NONE)
+        self._config = config if config is not None else default
+        self._verify_mode = ssl.CERT_REQUIRED if client else ssl.CERT_NONE
+        self._check_hostname = client
+        if config is not None:
+            self._take_verification(config)
+        self._verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
+        self._options = ssl.OP_ALL | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
+        self._ignored_cas = 0
+        self._sni_callback: SNICallback | None = None
+        self._stats = dict.fromkeys(_STATS, 0)
+        self._tls_context: ssl.SSLContext | None = None
+
+    def _take_verification(self, config: Config) -> None:
+        if self._protocol is PROTOCOL_TLCP_CLIENT:
+            unverified = config.dangerous_skip_verification
+            self._verify_mode = ssl.CERT_NONE if unverified else ssl.CERT_REQUIRED
+            self._check_hostname = not (unverified or config.dangerous_skip_host_check)
+        else:
+            modes = {auth: mode for mode, auth in _CLIENT_AUTH.items()}
+            self._verify_mode = modes[config.client_auth]
+
+    def __repr__(self) -> str:
+        return f"<TLCPContext {self._protocol.name}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle 'TLCPContext' object: it may hold private keys")
+
+    # ---- what connections take from it ------------------------------------------------------
+
+    @property
+    def config(self) -> Config:
+        """The settings as they are now, for the sans-IO core."""
+        return self._config
+
+    def config_for(self, *, server_side: bool) -> Config:
+        """The settings with verification as this context has it.
+
+        Raises:
+            ValueError: the context is for the other side.
+        """
+        if server_side != (self._protocol is PROTOCOL_TLCP_SERVER):
+            side = "server" if server_side else "client"
+            raise ValueError(f"Cannot create a {side} socket with a {self._protocol.name} context")
+        if server_side:
+            auth = _CLIENT_AUTH[self._verify_mode]
+            return replace(self._config, client_auth=auth)
+        unverified = self._verify_mode == ssl.CERT_NONE
+        return replace(
+            self._config,
+            dangerous_skip_verification=unverified,
+            dangerous_skip_host_check=not self._check_hostname,
+        )
+
+    def count(self, event: str) -> None:
+        """Count for ``session_stats``."""
+        self._stats[event] += 1
+
+    def call_sni_callback(self, owner: Any, name: str | None) -> None:
+        """Let the program choose by the name a client asks for; it may set ``owner.context``.
+
+        Raises:
+            TLCPError: the callback refused, or failed.
+        """
+        if self._sni_callback is None:
+            return
+        try:
+            alert = self._sni_callback(owner, name, self)
+        except TLCPError:
+            raise
+        except Exception as error:
+            what = f"the sni_callback failed: {type(error).__name__}: {error}"
+            raise NegotiationError(what) from error
+        if alert is not None:
+            what = f"the sni_callback refused the server name {name!r}"
+            raise RefusedByProgram(what, AlertDescription(alert))
+
+    # ---- connections -------------------------------------------------------------------------
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: Any = None,
+    ) -> Any:
+        """A ``TLCPObject`` between two BIOs; asyncio and the like call this.
+
+        Args:
+            incoming: bytes from the peer.
+            outgoing: bytes for the peer.
+            server_side: this is the server's end.
+            server_hostname: name or address that the server's certificates must be for.
+            session: nothing yet.
+
+        Raises:
+            ValueError: a name is missing, or given on a server, or the context is for the other
+                side.
+            ConfigError: the settings cannot work.
+        """
+        name = self._check_wrap(server_side, server_hostname, session)
+        return self.make_object(incoming, outgoing, server_side=server_side, server_hostname=name)
+
+    def make_object(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        *,
+        server_side: bool,
+        server_hostname: str | None,
+        owner: object = None,
+    ) -> TLCPObject | DualObject:
+        """As ``wrap_bio``, with the object that an ``sni_callback`` is shown."""
+        if server_side and self._tls_context is not None:
+            return DualObject(self, self._tls_context, incoming, outgoing, owner=owner)
+        return TLCPObject(
+            self,
+            incoming,
+            outgoing,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            owner=owner,
+        )
+
+    def wrap_socket(
+        self,
+        sock: socket.socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: str | bytes | None = None,
+        session: Any = None,
+    ) -> Any:
+        """A ``TLCPSocket`` that takes over ``sock``.
+
+        Args:
+            sock: a stream socket, connected, listening or neither yet.
+            server_side: this is the server's end; a listening socket's ``accept`` wraps, too.
+            do_handshake_on_connect: run the handshake here, or when it connects.
+            suppress_ragged_eofs: read a missing close_notify as an end of data, as ``ssl`` does;
+                False raises ``TruncatedError``.
+            server_hostname: name or address that the server's certificates must be for.
+            session: nothing yet.
+
+        Raises:
+            ValueError, ConfigError: as ``wrap_bio``.
+            TLCPError, OSError: the handshake failed.
+        """
+        name = self._check_wrap(server_side, server_hostname, session)
+        return TLCPSocket._create(
+            sock,
+            context=self,
+            server_side=server_side,
+            do_handshake_on_connect=do_handshake_on_connect,
+            suppress_ragged_eofs=suppress_ragged_eofs,
+            server_hostname=name,
+        )
+
+    def _check_wrap(
+        self, server_side: bool, server_hostname: str | bytes | None, session: Any
+    ) -> str | None:
+        self.config_for(server_side=server_side)
+        if session is not None:
+            raise ValueError("sessions are not resumed yet: session must be None")
+        if server_side:
+            if server_hostname is not None:
+                raise ValueError("server_hostname can only be specified in client mode")
+            return None
+        if isinstance(server_hostname, bytes):
+            server_hostname = server_hostname.decode("ascii")
+        if self._check_hostname and server_hostname is None:
+            raise ValueError("check_hostname requires server_hostname")
+        if server_hostname is not None and (server_hostname == "" or server_hostname[0] == "."):
+            raise ValueError(
+                "server_hostname cannot be an empty string or start with a leading dot."
+            )
+        return server_hostname
+
+    @property
+    def tls_context(self) -> ssl.SSLContext | None:
+        """A standard server context for clients that speak TLS on the same port, or None.
+
+        The first record tells: version 01 01 is TLCP, version 03 xx is TLS.
+        """
+        return self._tls_context
+
+    @tls_context.setter
+    def tls_context(self, context: ssl.SSLContext | None) -> None:
+        if self._protocol is not PROTOCOL_TLCP_SERVER:
+            raise ValueError("tls_context is for servers: a client knows what it speaks")
+        if isinstance(context, TLCPContext) or not isinstance(context, ssl.SSLContext | None):
+            raise TypeError("tls_context takes a standard ssl.SSLContext, or None")
+        self._tls_context = context
+
+    # ---- our own certificates ----------------------------------------------------------------
+
+    def load_cert_chain(
+        self,
+        certfile: CertFile | None = None,
+        keyfile: CertFile | None = None,
+        password: Any = None,
+        *,
+        sign: PairFiles | None = None,
+        enc: PairFiles | None = None,
+    ) -> None:
+        """Load our certificates and keys.
+
+        Args:
+            certfile: one PEM file with the whole of this side, in any order: both certificates,
+                both keys, and CA certificates; which is which is told by key usage.
+            keyfile: the keys, if they are in a file of their own.
+            password: for encrypted keys: text, bytes, or a function that returns one.
+            sign: (certificate file, key file) of the signing pair, instead of ``certfile``.
+            enc: the same for encryption; a client may go without.
+
+        Raises:
+            ConfigError: the files do not hold what they should, or do not fit together.
+        """
+        secret = _password(password)
+        if sign is not None:
+            if certfile is not None or keyfile is not None:
+                raise ConfigError("give either certfile or sign= and enc=, not both")
+            sign_cert, sign_key = map(_path, sign)
+            enc_cert, enc_key = map(_path, enc) if enc is not None else (None, None)
+            identity = Identity.load(sign_cert, sign_key, enc_cert, enc_key, secret)
+        elif certfile is None or enc is not None:
+            raise ConfigError(
+                "give sign=(certfile, keyfile) and enc=(certfile, keyfile), "
+                "or one PEM file that holds both certificates and both keys"
+            )
+        else:
+            files = [_path(f) for f in (certfile, keyfile) if f is not None]
+            identity = Identity.from_bundle(*files, password=secret)
+        self.identity = identity
+
+    @property
+    def identity(self) -> Identity | None:
+        """Our certificates and keys; assign one whose keys live elsewhere."""
+        return self._config.identity
+
+    @identity.setter
+    def identity(self, identity: Identity | None) -> None:
+        self._config = replace(self._config, identity=identity)
+
+    # ---- trust ---------------------------------------------------------------------------------
+
+    def load_verify_locations(
+        self,
+        cafile: CertFile | None = None,
+        capath: CertFile | None = None,
+        cadata: str | bytes | None = None,
+    ) -> None:
+        """Trust more CAs.
+
+        Certificates without an SM2 key are passed over: a bundle of TLS roots does no harm here,
+        and no good.
+
+        Args:
+            cafile: a PEM file.
+            capath: a directory of PEM files.
+            cadata: PEM text, or DER bytes one after the other.
+
+        Raises:
+            TypeError: all three are None.
+            OSError: a file cannot be read.
+            ConfigError: there is no certificate in what was given.
+        """
+        if cafile is None and capath is None and cadata is None:
+            raise TypeError("cafile, capath and cadata cannot be all omitted")
+        found: list[Certificate] = []
+        if cafile is not None:
+            found += self._read_cas(Path(_path(cafile)).read_bytes(), str(cafile))
+        if capath is not None:
+            for path in sorted(Path(_path(capath)).iterdir()):
+                if path.is_file() and b"-----BEGIN" in (data := path.read_bytes()):
+                    found += self._read_cas(data, str(path))
+        if cadata is not None:
+            data = cadata.encode("ascii") if isinstance(cadata, str) else bytes(cadata)
+            found += self._read_cas(data, "cadata")
+        known = self._config.trust.anchors if self._config.trust is not None else ()
+        self._config = replace(self._config, trust=TrustStore([*known, *found]))
+
+    def _read_cas(self, data: bytes, source: str) -> list[Certificate]:
+        usable, others = read_cas(data, source)
+        self._ignored_cas += others
+        return usable
+
+    def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
+        """Trust the SM2 CAs among the system's, where ``ssl`` looks for them.
+
+        Args:
+            purpose: as in ``ssl``; makes no difference here.
+        """
+        self.set_default_verify_paths()
+
+    def set_default_verify_paths(self) -> None:
+        """Trust the SM2 CAs of SSL_CERT_FILE and SSL_CERT_DIR, or of the system's own places."""
+        paths = ssl.get_default_verify_paths()
+        for cafile, capath in ((paths.cafile, None), (None, paths.capath)):
+            if cafile is not None or capath is not None:
+                try:
+                    self.load_verify_locations(cafile, capath)
+                except (OSError, ConfigError):  # as in ssl: a missing store is an empty one
+                    continue
+
+    def cert_store_stats(self) -> dict[str, int]:
+        """How many certificates are trusted: "x509", "x509_ca", "crl"."""
+        anchors = self._anchors()
+        return {"x509": len(anchors), "x509_ca": sum(c.is_ca for c in anchors), "crl": 0}
+
+    def get_ca_certs(self, binary_form: bool = False) -> Any:
+        """The trusted CAs, as dictionaries or DER."""
+        cas = [c for c in self._anchors() if c.is_ca]
+        return [c.der for c in cas] if binary_form else [as_dictionary(c) for c in cas]
+
+    def _anchors(self) -> tuple[Certificate, ...]:
+        return self._config.trust.anchors if self._config.trust is not None else ()
+
+    # ---- verification ------------------------------------------------------------------------
+
+    @property
+    def verify_mode(self) -> ssl.VerifyMode:
+        """CERT_NONE, CERT_OPTIONAL or CERT_REQUIRED."""
+        return self._verify_mode
+
+    @verify_mode.setter
+    def verify_mode(self, value: int) -> None:
+        mode = ssl.VerifyMode(value)
+        if mode == ssl.CERT_NONE and self._check_hostname:
+            raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
+        self._verify_mode = mode
+
+    @property
+    def check_hostname(self) -> bool:
+        """Whether the server's certificates must be for ``server_hostname``."""
+        return self._check_hostname
+
+    @check_hostname.setter
+    def check_hostname(self, value: bool) -> None:
+        self._check_hostname = bool(value)
+        if value and self._verify_mode == ssl.CERT_NONE:
+            self._verify_mode = ssl.CERT_REQUIRED
+
+    @property
+    def hostname_checks_common_name(self) -> bool:
+        """False: the common name is never looked at."""
+        return False
+
+    @hostname_checks_common_name.setter
+    def hostname_checks_common_name(self, value: bool) -> None:
+        if value:
+            raise NotImplementedError("host names are matched against subjectAltName alone")
+
+    @property
+    def verify_flags(self) -> ssl.VerifyFlags:
+        """Flags that hold anyway; CRL checks are not there yet."""
+        return self._verify_flags
+
+    @verify_flags.setter
+    def verify_flags(self, value: int) -> None:
+        flags = ssl.VerifyFlags(value)
+        if flags & ~_KNOWN_FLAGS:
+            raise NotImplementedError("revocation lists and proxy certificates are not supported")
+        self._verify_flags = flags
+
+    # ---- the protocol ----------------------------------------------------------------------
+
+    @property
+    def protocol(self) -> Any:
+        """The constant that the context was made with."""
+        return self._protocol
+
+    def set_ciphers(self, cipherlist: str, /) -> None:
+        """Choose the suites, best first, by the standard's names or OpenSSL's.
+
+        "DEFAULT" and "ALL" stand for all that are implemented, in the default order.
+
+        Raises:
+            ConfigError: a name is unknown (an ``ssl.SSLError``).
+        """
+        every = cipherlist.upper() in ("DEFAULT", "ALL")
+        suites = DEFAULT_SUITES if every else parse_suites(cipherlist)
+        self._config = replace(self._config, suites=suites)
+
+    def get_ciphers(self) -> Any:
+        """The suites that are enabled, as dictionaries with the keys that ``ssl`` documents."""
+        return [_describe(suite) for suite in self._config.suites]
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Application protocols to offer or accept, best first.
+
+        Raises:
+            ConfigError: a name is empty, too long or not ASCII.
+        """
+        self._config = replace(self._config, alpn_protocols=tuple(alpn_protocols))
+
+    @property
+    def sni_callback(self) -> Any:
+        """Called on servers with (connection, server name or None, this context).
+
+        It may assign another context to ``connection.context``; it returns None to go on, or an
+        alert (``ssl.ALERT_DESCRIPTION_*``) to refuse.
+        """
+        return self._sni_callback
+
+    @sni_callback.setter
+    def sni_callback(self, callback: Any) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError("not a callable object")
+        self._sni_callback = callback
+
+    def set_servername_callback(self, server_name_callback: Any) -> None:
+        """The older name of ``sni_callback``; the name comes decoded, as in ``ssl``."""
+        self.sni_callback = server_name_callback
+
+    @property
+    def keylog_filename(self) -> str | None:
+        """Where the keys of every connection are written, for Wireshark; None = nowhere."""
+        log = self._config.keylog
+        return str(log.path) if isinstance(log, KeyLogFile) else None
+
+    @keylog_filename.setter
+    def keylog_filename(self, path: CertFile | None) -> None:
+        before = self._config.keylog
+        log = None if path is None else KeyLogFile(_path(path))
+        self._config = replace(self._config, keylog=log)
+        if isinstance(before, KeyLogFile):
+            before.close()
+
+    def session_stats(self) -> dict[str, int]:
+        """Counts of connections begun and completed; the rest stays 0 until sessions resume."""
+        return dict(self._stats)
+
+    # ---- TLS settings without a meaning here ----------------------------------------------
+
+    @property
+    def options(self) -> ssl.Options:
+        """Kept as set, for code that sets some; none changes TLCP."""
+        return self._options
+
+    @options.setter
+    def options(self, value: int) -> None:
+        self._options = ssl.Options(value)
+
+    @property
+    def minimum_version(self) -> ssl.TLSVersion:
+        """``MINIMUM_SUPPORTED``: there is one version."""
+        return ssl.TLSVersion.MINIMUM_SUPPORTED
+
+    @minimum_version.setter
+    def minimum_version(self, value: int) -> None:
+        _only(value, ssl.TLSVersion.MINIMUM_SUPPORTED)
+
+    @property
+    def maximum_version(self) -> ssl.TLSVersion:
+        """``MAXIMUM_SUPPORTED``: there is one version."""
+        return ssl.TLSVersion.MAXIMUM_SUPPORTED
+
+    @maximum_version.setter
+    def maximum_version(self, value: int) -> None:
+        _only(value, ssl.TLSVersion.MAXIMUM_SUPPORTED)
+
+    @property
+    def security_level(self) -> int:
+        """2: SM2, SM3 and SM4 offer 128 bits, more than that level's 112."""
+        return 2
+
+    @property
+    def num_tickets(self) -> int:
+        """0: no session tickets are sent."""
+        return 0
+
+    @num_tickets.setter
+    def num_tickets(self, value: int) -> None:
+        if value:
+            raise NotImplementedError("TLCP has no TLS 1.3 session tickets")
+
+    @property
+    def post_handshake_auth(self) -> bool:
+        """False: TLCP has no post-handshake authentication."""
+        return False
+
+    @post_handshake_auth.setter
+    def post_handshake_auth(self, value: bool) -> None:
+        if value:
+            raise NotImplementedError("TLCP has no post-handshake authentication; use verify_mode")
+
+    def load_dh_params(self, path: Any, /) -> NoReturn:
+        """Raises NotImplementedError: TLCP has no finite-field Diffie-Hellman."""
+        raise NotImplementedError("TLCP has no Diffie-Hellman over finite fields")
+
+    def set_ecdh_curve(self, name: str | bytes, /) -> None:
+        """Accepts SM2 alone; raises NotImplementedError for another curve."""
+        text = name.decode() if isinstance(name, bytes) else name
+        if text.upper() not in ("SM2", "CURVESM2"):
+            raise NotImplementedError("TLCP's key exchange uses the SM2 curve and no other")
+
+    def set_npn_protocols(self, npn_protocols: Iterable[str]) -> None:
+        """Raises NotImplementedError: NPN is gone; use ``set_alpn_protocols``."""
+        raise NotImplementedError("NPN is gone; use set_alpn_protocols")
+
+    def set_psk_client_callback(self, callback: Any) -> NoReturn:
+        """Raises NotImplementedError: TLCP has no pre-shared keys."""
+        raise NotImplementedError("TLCP has no pre-shared keys")
+
+    def set_psk_server_callback(self, callback: Any, identity_hint: Any = None) -> NoReturn:
+        """Raises NotImplementedError: TLCP has no pre-shared keys."""
+        raise NotImplementedError("TLCP has no pre-shared keys")
+
+
+def _path(file: CertFile) -> str:
+    return os.fsdecode(file)
+
+
+def _password(given: Any) -> bytes | None:
+    value = given() if callable(given) else given
+    if isinstance(value, str):
+        return value.encode()
+    if value is None or isinstance(value, bytes | bytearray):
+        return None if value is None else bytes(value)
+    raise TypeError("password should be a string or callable")
+
+
+def _only(value: int, allowed: ssl.TLSVersion) -> None:
+    if value != allowed:
+        raise NotImplementedError(_OVER_TLS)
+
+
+def _describe(suite: CipherSuite) -> dict[str, Any]:
+    ecdhe = suite.key_exchange is KeyExchangeKind.ECDHE
+    gcm = suite.cipher is BulkCipher.SM4_GCM
+    return {
+        "id": suite.id,
+        "name": suite.name,
+        "protocol": VERSION_NAME,
+        "description": f"{suite.name} ({suite.openssl_name}) {VERSION_NAME} Au=SM2",
+        "strength_bits": 128,
+        "alg_bits": 128,
+        "aead": gcm,
+        "symmetric": "sm4-gcm" if gcm else "sm4-cbc",
+        "digest": None if gcm else "sm3",
+        "kea": "kx-sm2-ecdhe" if ecdhe else "kx-sm2-ecc",
+        "auth": "auth-sm2",
+    }

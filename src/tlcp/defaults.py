@@ -1,0 +1,80 @@
+"""The paved path: a context with safe settings, and a connection in one call.
+
+Spec: the Python documentation of ``ssl.create_default_context``, ``socket.create_connection``
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+
+from tlcp.context import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, CertFile, TLCPContext
+from tlcp.socket import TLCPSocket
+
+__all__ = ["create_connection", "create_default_context"]
+
+
+def create_default_context(
+    purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH,
+    *,
+    cafile: CertFile | None = None,
+    capath: CertFile | None = None,
+    cadata: str | bytes | None = None,
+) -> TLCPContext:
+    """A context with safe settings; the twin of ``ssl.create_default_context``.
+
+    Args:
+        purpose: ``SERVER_AUTH`` for clients: the server's chain and host name are verified.
+            ``CLIENT_AUTH`` for servers: set ``verify_mode = ssl.CERT_REQUIRED`` to verify clients.
+        cafile: PEM file of the CAs to trust.
+        capath: directory of such files.
+        cadata: the same as text or DER. Without any of the three a client trusts the SM2 CAs
+            among the system's.
+
+    Raises:
+        TypeError: ``purpose`` is no ``ssl.Purpose``.
+        ConfigError, OSError: the CAs cannot be read.
+    """
+    if not isinstance(purpose, ssl.Purpose):
+        raise TypeError(purpose)
+    client = purpose is ssl.Purpose.SERVER_AUTH
+    context = TLCPContext(PROTOCOL_TLCP_CLIENT if client else PROTOCOL_TLCP_SERVER)
+    if cafile or capath or cadata:
+        context.load_verify_locations(cafile, capath, cadata)
+    elif client:
+        context.load_default_certs(purpose)
+    if path := os.environ.get("SSLKEYLOGFILE"):
+        context.keylog_filename = path
+    return context
+
+
+def create_connection(
+    address: tuple[str, int],
+    context: TLCPContext,
+    *,
+    server_hostname: str | None = None,
+    timeout: float | None = None,
+) -> TLCPSocket:
+    """Connect over TCP and complete the handshake.
+
+    Args:
+        address: host and port.
+        context: for clients.
+        server_hostname: the name to verify, if it is not the host of the address.
+        timeout: seconds for connecting, for the handshake, and for every later call; None =
+            forever.
+
+    Raises:
+        TLCPError, TimeoutError, OSError: the connection or the handshake failed.
+    """
+    sock = socket.create_connection(address, timeout)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        stream: TLCPSocket = context.wrap_socket(
+            sock, server_hostname=server_hostname or address[0]
+        )
+    except BaseException:
+        sock.close()
+        raise
+    return stream

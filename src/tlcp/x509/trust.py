@@ -1,0 +1,129 @@
+"""The CAs that we trust: the end of every chain.
+
+Spec: RFC 5280 6.1.1 (d)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tlcp.crypto.pem import is_pem, split_pem
+from tlcp.errors import CertificateVerifyError, ConfigError
+from tlcp.x509.certificate import Certificate, load_pem_certificates
+
+__all__ = ["TrustStore", "read_cas"]
+
+_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
+
+
+class TrustStore:
+    """The certificates that we trust, and nothing about who uses them.
+
+    Spec: RFC 5280 6.1.1 (d) trust anchor information
+    """
+
+    def __init__(self, anchors: Iterable[Certificate] = ()) -> None:
+        self._by_subject: dict[bytes, list[Certificate]] = {}
+        self._anchors: dict[bytes, Certificate] = {}
+        for anchor in anchors:
+            self.add(anchor)
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> TrustStore:
+        """Trust every certificate of a PEM file.
+
+        Raises:
+            ConfigError: it holds none, or one that cannot be read or has no SM2 key.
+        """
+        return cls(load_pem_certificates(pem))
+
+    @classmethod
+    def from_pem_file(cls, path: str | Path) -> TrustStore:
+        """Trust every certificate of the PEM file at this path.
+
+        Raises:
+            ConfigError: as ``from_pem``, or the file cannot be read; the text names the path.
+        """
+        try:
+            return cls.from_pem(Path(path).read_bytes())
+        except OSError as error:
+            raise ConfigError(f"cannot read the CA file {path}: {error.strerror}") from error
+        except ConfigError as error:
+            raise ConfigError(f"CA file {path}: {error}") from error
+
+    def add(self, certificate: Certificate) -> None:
+        """Trust one certificate; twice is once.
+
+        Raises:
+            ConfigError: its key is not SM2, so that it could never verify anything.
+        """
+        try:
+            _ = certificate.public_key
+        except CertificateVerifyError as error:
+            raise ConfigError(f"cannot trust {certificate} as a CA: {error.what}") from error
+        if certificate.der not in self._anchors:
+            self._anchors[certificate.der] = certificate
+            self._by_subject.setdefault(certificate.subject_der, []).append(certificate)
+
+    @property
+    def anchors(self) -> tuple[Certificate, ...]:
+        """All of them, in the order added."""
+        return tuple(self._anchors.values())
+
+    @property
+    def subjects_der(self) -> tuple[bytes, ...]:
+        """Each anchor's name once, as CertificateRequest lists them.
+
+        Spec: GB/T 38636-2020 6.4.5.5
+        """
+        return tuple(self._by_subject)
+
+    def named(self, subject_der: bytes) -> tuple[Certificate, ...]:
+        """List the anchors of this name."""
+        return tuple(self._by_subject.get(subject_der, ()))
+
+    def __contains__(self, certificate: object) -> bool:
+        return isinstance(certificate, Certificate) and certificate.der in self._anchors
+
+    def __len__(self) -> int:
+        return len(self._anchors)
+
+
+def read_cas(data: bytes, source: str) -> tuple[list[Certificate], int]:
+    """The SM2 certificates among many of all kinds, and how many there are of the others.
+
+    Args:
+        data: PEM, or DER one after the other.
+        source: where it comes from, for the error.
+
+    Raises:
+        ConfigError: it holds no certificate at all.
+    """
+    usable, others = list[Certificate](), 0
+    for der in _pem_ders(data) if is_pem(data) else _ders(data):
+        try:
+            certificate = Certificate(der)
+            _ = certificate.public_key
+            usable.append(certificate)
+        except CertificateVerifyError:  # another kind of key, or nothing we can read
+            others += 1
+    if not usable and not others:
+        raise ConfigError(f"{source} holds no certificate")
+    return usable, others
+
+
+def _pem_ders(data: bytes) -> Iterator[bytes]:
+    return (block.der for block in split_pem(data) if block.label in _LABELS)
+
+
+def _ders(data: bytes) -> Iterator[bytes]:
+    """Cut DER values apart by their outer lengths; what is no SEQUENCE ends the list."""
+    at = 0
+    while at + 2 <= len(data) and data[at] == 0x30:
+        first = data[at + 1]
+        count = first & 0x7F if first & 0x80 else 0
+        size = int.from_bytes(data[at + 2 : at + 2 + count], "big") if count else first
+        end = at + 2 + count + size
+        yield data[at:end]
+        at = end
