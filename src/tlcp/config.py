@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from tlcp.errors import ConfigError
 from tlcp.events import TracedMessage
 from tlcp.suites import DEFAULT_SUITES, CipherSuite, KeyExchangeKind
-from tlcp.x509.trust import TrustStore
 from tlcp.x509.identity import Identity
+from tlcp.x509.trust import TrustStore
 
 __all__ = ["ClientAuth", "Config", "Limits"]
 

@@ -25,8 +25,8 @@ from tlcp.errors import (
 )
 from tlcp.registry import HandshakeType
 from tlcp.suites import CipherSuite, parse_suites
-from tlcp.x509.trust import TrustStore
 from tlcp.x509.identity import Identity
+from tlcp.x509.trust import TrustStore
 
 W = world()
 SUITES = pytest.mark.parametrize("suite", ALL, ids=lambda s: s.name)

@@ -11,8 +11,8 @@ from tlcp.connection import Connection
 from tlcp.errors import ClosedError, ConfigError, MisuseError
 from tlcp.suites import ALL_SUITES, parse_suites
 from tlcp.wire.messages import ClientHello, decode_handshake
-from tlcp.x509.trust import TrustStore
 from tlcp.x509.identity import Identity
+from tlcp.x509.trust import TrustStore
 
 W = world()
 SIGNER = Identity(W.client.sign_cert, W.client.sign_key)

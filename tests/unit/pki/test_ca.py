@@ -19,9 +19,9 @@ from tlcp.errors import ConfigError
 from tlcp.pki.ca import CertificateAuthority
 from tlcp.x509.certificate import Certificate, load_pem_certificates
 from tlcp.x509.chain import Purpose
-from tlcp.x509.trust import TrustStore
 from tlcp.x509.identity import Identity
 from tlcp.x509.pair import verify_pair
+from tlcp.x509.trust import TrustStore
 
 NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 ROLES: tuple[Purpose, Purpose] = ("server", "client")

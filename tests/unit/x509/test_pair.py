@@ -7,12 +7,12 @@ import pytest
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.x509.chain import Purpose
-from tlcp.x509.trust import TrustStore
 from tlcp.x509.pair import (
     VerifiedPair,
     split_certificates,
     verify_pair,
 )
+from tlcp.x509.trust import TrustStore
 from unit.x509.minting import (
     CLIENT,
     DAY,

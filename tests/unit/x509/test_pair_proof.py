@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, MisuseError
-from tlcp.x509.trust import TrustStore
 from tlcp.x509.pair import VerifiedPair, accept_unverified_pair, verify_pair
+from tlcp.x509.trust import TrustStore
 from unit.x509.minting import NOW, World, mint_leaf, mint_world
 
 Problem = CertificateProblem
