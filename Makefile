@@ -1,7 +1,7 @@
 # make demo     install tlcp into .venv and run its demonstration
 # make test     install tlcp with its tests and run them
 # make lint     style, types, layers, file sizes
-# make clean    remove everything that these made
+# make clean    remove what these made here (not GmSSL in ~/.gmssl_3.1.1_install)
 #
 # PYTHON=python3.12 make test     another interpreter (3.11 or newer)
 # PYTEST="-k gmssl" make test     more options for pytest

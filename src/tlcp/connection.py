@@ -49,20 +49,32 @@ __all__ = ["Connection"]
 
 Role = Literal["client", "server"]
 
-_CERTIFICATE_ALERTS = frozenset(
-    {
-        AlertDescription.BAD_CERTIFICATE,
-        AlertDescription.UNSUPPORTED_CERTIFICATE,
-        AlertDescription.CERTIFICATE_REVOKED,
-        AlertDescription.CERTIFICATE_EXPIRED,
-        AlertDescription.CERTIFICATE_UNKNOWN,
-        AlertDescription.UNKNOWN_CA,
-    }
+_TLS_MAJOR = 3
+
+_NOT_TLCP = (
+    "Most often this port speaks TLS or something else, not TLCP: see what "
+    "`openssl s_client -connect HOST:PORT` says"
 )
-_TRY_WITHOUT_EXTENSIONS = "Old stacks (GmSSL up to 3.1) refuse every extension: try without any"
+_TRY_WITHOUT = "An old server (GmSSL up to 3.1) may refuse every extension: try without any"
+#: What an alert in the handshake most often means for the side that receives it.
+_ADVICE: dict[int, str] = {
+    AlertDescription.BAD_RECORD_MAC: "The two sides have different keys: most often the server's "
+    "encryption certificate and key do not belong together",
+    AlertDescription.BAD_CERTIFICATE: "The {peer} refused our certificates: make sure that both "
+    "are there and belong together, and that they are for the host name that the client uses",
+    AlertDescription.UNSUPPORTED_CERTIFICATE: "The {peer} refused our certificates: make sure that "
+    "the signing and the encryption certificate are not in each other's place",
+    AlertDescription.CERTIFICATE_REVOKED: "Our certificates were revoked: ask the CA for new ones",
+    AlertDescription.CERTIFICATE_EXPIRED: "Look at the dates of our certificates, and at both "
+    "clocks",
+    AlertDescription.CERTIFICATE_UNKNOWN: "The {peer} refused our certificates; its log says why",
+    AlertDescription.UNKNOWN_CA: "Make the {peer} trust the CA that issued our certificates, and "
+    "send the intermediate CAs with them",
+}
+#: The same where a ClientHello is answered with an alert.
 _HELLO_ADVICE: dict[int, str] = {
-    AlertDescription.UNEXPECTED_MESSAGE: _TRY_WITHOUT_EXTENSIONS,
-    AlertDescription.DECODE_ERROR: _TRY_WITHOUT_EXTENSIONS,
+    AlertDescription.UNEXPECTED_MESSAGE: _TRY_WITHOUT,
+    AlertDescription.DECODE_ERROR: _TRY_WITHOUT,
     AlertDescription.HANDSHAKE_FAILURE: "Most often there is no common cipher suite; "
     "ECC_SM4_CBC_SM3 is the one every stack has",
     AlertDescription.INSUFFICIENT_SECURITY: "Most often there is no common cipher suite",
@@ -355,16 +367,25 @@ class Connection:
         """What an alert in the handshake most often means for our own side's settings."""
         if self._machine.done:
             return ""
-        if alert in _CERTIFICATE_ALERTS:
+        version = self._records.last_version
+        if version >> 8 == _TLS_MAJOR:
             return (
-                f"The {self.peer_role} refused our certificates: make sure that it trusts the CA "
-                "that issued them and that the pair is valid now"
+                f"It came in a TLS record ({version:04x}): this port probably speaks TLS, not TLCP"
             )
-        if self.role == "client" and self._machine.expecting == "ServerHello":
-            return _HELLO_ADVICE.get(alert, "")
+        if self._awaits_server_hello:
+            return _HELLO_ADVICE.get(alert, "") + self._suites_held_back()
         if self.role == "client" and alert == AlertDescription.HANDSHAKE_FAILURE:
             return "If the server demands a client certificate, give this client its pair"
-        return ""
+        return _ADVICE.get(alert, "").format(peer=self.peer_role)
+
+    @property
+    def _awaits_server_hello(self) -> bool:
+        return self.role == "client" and self._machine.expecting == "ServerHello"
+
+    def _suites_held_back(self) -> str:
+        if len(self._config.client_suites()) == len(self._config.suites):
+            return ""
+        return ". ECDHE suites were not offered: they need a client encryption certificate and key"
 
     def _truncated(self) -> TLCPError:
         if self._machine.done:
@@ -372,27 +393,23 @@ class Connection:
                 f"the {self.peer_role} ended the connection without close_notify",
                 expected="close_notify: data may be missing",
             )
-        quiet = self.role == "client" and self._machine.expecting == "ServerHello"
+        hint = ""
+        if self._awaits_server_hello:
+            hint = _NOT_TLCP + (". " + _TRY_WITHOUT if self._config.extensions else "")
         return TruncatedError(
             f"the {self.peer_role} ended the connection in the middle of the handshake",
             expected=self._machine.expecting,
-            hint="Some servers close without a word when a ClientHello has extensions (GmSSL); "
-            "try it without, and make sure that the port speaks TLCP"
-            if quiet
-            else "",
+            hint=hint,
         )
 
     def _fail(self, error: TLCPError) -> TLCPError:
         """Note the error for good, and owe the peer its alert."""
         if self._error is None:
             done = self._machine.done
+            if isinstance(error, BadRecordMAC) and not done:
+                error.hint = _ADVICE[AlertDescription.BAD_RECORD_MAC]
             error.at(self.role, "" if done else f"waiting for {self._machine.expecting}")
             self._error = error
-            if isinstance(error, BadRecordMAC) and not done:
-                error.hint = (
-                    "It is the first protected record, so the two sides have different keys: most "
-                    "often the server's encryption certificate and key do not belong together"
-                )
             if (alert := error.alert_to_send) is not None and not self._closed:
                 self._send_alert(AlertLevel.FATAL, alert)
         return self._error

@@ -13,7 +13,6 @@
     │   ├── ProtocolVersionError      70
     │   ├── UnsupportedExtension     110
     │   ├── UnrecognizedName         112
-    │   ├── NoApplicationProtocol    120
     │   ├── NegotiationError          40  nothing in common
     │   ├── CertificateRequired       40  no client certificate where one is demanded
     │   ├── CertificateVerifyError 42..48  by its problem; also ssl.SSLCertVerificationError
@@ -54,7 +53,6 @@ __all__ = [
     "InternalError",
     "MisuseError",
     "NegotiationError",
-    "NoApplicationProtocol",
     "PeerError",
     "ProtocolVersionError",
     "RecordOverflow",
@@ -86,8 +84,9 @@ class TLCPError(ssl.SSLError):
     ssl_errno: ClassVar[int] = ssl.SSL_ERROR_SSL  # what ``ssl`` puts into ``errno`` for this kind
 
     def __init__(self, what: str, *, expected: str = "", hint: str = "") -> None:
-        super().__init__(self.ssl_errno, what)
         self.what, self.expected, self.hint = what, expected, hint
+        # urllib3 and aiohttp show ``args`` and ``strerror``, never str(): the advice goes there, too
+        super().__init__(self.ssl_errno, self._sentence())
         self.side, self.during = "", ""
         self.library = "TLCP"
         self.reason = self.alert.name if self.alert is not None else type(self).__name__.upper()
@@ -96,6 +95,8 @@ class TLCPError(ssl.SSLError):
         """Note which end noticed and what it was doing; the first note stays."""
         if not self.side:
             self.side, self.during = side, during
+            self.strerror = self._sentence()  # the hint may be newer
+            self.args = (self.ssl_errno, self.strerror)
         return self
 
     @property
@@ -103,12 +104,12 @@ class TLCPError(ssl.SSLError):
         """The alert that ``connection.py`` sends for this error."""
         return self.alert
 
+    def _sentence(self) -> str:
+        expected = f"; expected {self.expected}" if self.expected else ""
+        return f"{self.what}{expected}{f'. {self.hint}' if self.hint else ''}"
+
     def __str__(self) -> str:
-        text = f"[{self.library}: {self.reason}] {self.what}"
-        if self.expected:
-            text += f"; expected {self.expected}"
-        if self.hint:
-            text += f". {self.hint}"
+        text = f"[{self.library}: {self.reason}] {self._sentence()}"
         if self.side:
             text += f" [noticed by the {self.side}{', ' if self.during else ''}{self.during}]"
         return text
@@ -183,12 +184,6 @@ class UnrecognizedName(PeerError):
     """The server has no identity for the name asked for.  Spec: GM/T 0024-2023 A"""
 
     alert = AlertDescription.UNRECOGNIZED_NAME
-
-
-class NoApplicationProtocol(PeerError):
-    """Both sides use ALPN and share no protocol.  Spec: GM/T 0024-2023 A, RFC 7301"""
-
-    alert = AlertDescription.NO_APPLICATION_PROTOCOL
 
 
 class NegotiationError(PeerError):

@@ -60,7 +60,7 @@ def test_an_http_server_behind_the_address() -> None:
         end.next_event()
 
 
-@pytest.mark.parametrize("version", [b"\3\1", b"\3\3", b"\1\0", b"\1\1"])
+@pytest.mark.parametrize("version", [b"\1\0", b"\1\1"])
 @pytest.mark.parametrize(
     ("alert", "advice"),
     [
@@ -70,7 +70,6 @@ def test_an_http_server_behind_the_address() -> None:
     ],
 )
 def test_a_server_that_refuses_our_hello(version: bytes, alert: A, advice: str) -> None:
-    """TLS servers answer with their own record version; the alert is still understood."""
     end = client()
     end.data_to_send()
     end.receive_data(record(ContentType.ALERT, bytes((2, alert)), version))
@@ -79,12 +78,32 @@ def test_a_server_that_refuses_our_hello(version: bytes, alert: A, advice: str) 
     assert caught.value.description == alert
 
 
-def test_a_server_that_hangs_up_at_once() -> None:
-    """GmSSL 3.3 does, on an extension it does not know."""
+@pytest.mark.parametrize("version", [b"\3\1", b"\3\3"])
+def test_an_alert_of_a_tls_server(version: bytes) -> None:
+    """It comes with its own record version, and is still understood."""
     end = client()
-    end.receive_eof()
-    with pytest.raises(TruncatedError, match="Some servers close without a word"):
+    end.data_to_send()
+    end.receive_data(record(ContentType.ALERT, b"\2\x28", version))
+    with pytest.raises(AlertReceived, match=r"TLS record .* probably speaks TLS"):
         end.next_event()
+
+
+def test_suites_that_could_not_be_offered_are_spoken_of() -> None:
+    end = client(identity=None)
+    end.data_to_send()
+    end.receive_data(record(ContentType.ALERT, b"\2\x28"))
+    with pytest.raises(AlertReceived, match="ECDHE suites were not offered"):
+        end.next_event()
+
+
+@pytest.mark.parametrize("extensions", [True, False])
+def test_a_server_that_hangs_up_at_once(extensions: bool) -> None:
+    """TLS servers do; GmSSL 3.3 does, on an extension it does not know."""
+    end = client(extensions=extensions)
+    end.receive_eof()
+    with pytest.raises(TruncatedError, match="this port speaks TLS or something else") as caught:
+        end.next_event()
+    assert ("try without" in str(caught.value)) == extensions
 
 
 @pytest.mark.parametrize("size", [2**14 + 1, 2**16 - 1])

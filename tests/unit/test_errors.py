@@ -31,7 +31,6 @@ OWED = {
     "ProtocolVersionError": A.PROTOCOL_VERSION,
     "UnsupportedExtension": A.UNSUPPORTED_EXTENSION,
     "UnrecognizedName": A.UNRECOGNIZED_NAME,
-    "NoApplicationProtocol": A.NO_APPLICATION_PROTOCOL,
     "NegotiationError": A.HANDSHAKE_FAILURE,
     "CertificateRequired": A.HANDSHAKE_FAILURE,
     "InternalError": A.INTERNAL_ERROR,

@@ -73,9 +73,9 @@ def connect(
     With --json stdout gets one JSON object instead: the facts, and the data received in it.
     """
     client = _Client(address, common, server_name or address.host, quiet=as_json)
-    client.prepare(extensions=not no_extensions, insecure=insecure)
     sink = _Kept() if as_json else _Stdout()
     try:
+        client.prepare(extensions=not no_extensions, insecure=insecure)
         outcome = client.handshake()
         client.relay(sink, linger)
     except (TLCPError, OSError, Failure) as error:
@@ -114,6 +114,7 @@ class _Client:
             raise click.UsageError("give the CA to trust: --pki DIR or --ca FILE (or --insecure)")
         identity = self._common.identity()
         self._has_identity = identity is not None
+        self._common.warn(self._printer, identity, trust)
         config = Config(
             identity=identity,
             trust=trust,
@@ -169,14 +170,24 @@ class _Client:
     def explain(self, error: Exception) -> Failure:
         """Name the peer, and add what only we can know."""
         failure = as_failure(error)
+        if isinstance(error, TimeoutError) and not self._completed:
+            limit = f"within {self._common.timeout:g} s"
+            if self._stream is None:
+                failure.what = f"no TCP connection {limit}"
+                failure.hint = "check host, port and firewall; --timeout waits longer"
+            else:
+                failure.what = f"the server took the TCP connection, but no handshake {limit}"
+                failure.hint = "does this port speak TLCP? --timeout waits longer"
         if failure.code is ExitCode.CONNECTIVITY and str(self._address) not in failure.what:
             failure.what = f"{self._address}: {failure.what}"
+        missing = self.trace.asked_for_client and not self._has_identity
         refused = isinstance(error, AlertReceived) and error.description in _MISSING_CERTIFICATE
-        if refused and self.trace.asked_for_client and not self._has_identity:
-            failure.hint = (
-                "the server asked for a client certificate and none was given: "
-                "use --pki DIR --name NAME, or --sign-cert and the others"
+        if isinstance(error, AlertReceived) and refused and missing:
+            failure.what = (
+                "the server asked for a client certificate, none was given, and it refused "
+                f"(alert {AlertDescription.label(error.description)})"
             )
+            failure.hint = "use --pki DIR --name NAME, or --sign-cert and the others"
         return failure
 
 

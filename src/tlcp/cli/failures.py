@@ -150,5 +150,8 @@ def _transport(error: OSError, kind: str) -> Failure:
         return Failure(ExitCode.FINDING, what, kind=kind)
     if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES) or error.filename:
         where = f"{error.filename}: " if error.filename else ""
-        return Failure(ExitCode.USAGE, f"{where}{reason}", kind=kind)
+        busy = error.errno == errno.EADDRINUSE
+        reason = "another process has this port" if busy else reason
+        hint = "port 0 picks a free one" if busy else ""
+        return Failure(ExitCode.USAGE, f"{where}{reason}", hint=hint, kind=kind)
     return Failure(ExitCode.CONNECTIVITY, reason, kind=kind)

@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,15 @@ def parse_address(context: click.Context, parameter: click.Parameter, value: str
     host, colon, port = value.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     host = host[1:-1] if bracketed else host
+    if "/" in value:
+        problem = (
+            f"{value!r}: give host and port alone, such as bank.example:443, no https:// or path"
+        )
+        raise click.BadParameter(problem, context, parameter)
     if not colon or not host or (":" in host and not bracketed):
-        problem = f"{value!r} is not HOST:PORT; an IPv6 address goes into [ ]"
+        problem = f"{value!r} is not HOST:PORT" + (
+            "; an IPv6 address goes into [ ]" if ":" in value else ": the port is missing"
+        )
         raise click.BadParameter(problem, context, parameter)
     if not (port.isascii() and port.isdigit() and int(port) <= _MAX_PORT):
         problem = f"{port!r} is no port: give a number up to {_MAX_PORT}"
@@ -87,7 +95,8 @@ class Common:
         sign_cert = self.pki / f"{self.name}.sign.crt"
         if not sign_cert.exists():
             raise ConfigError(
-                f"{sign_cert} does not exist; make it with `tlcp pki issue {self.pki} {self.name}`"
+                f"{sign_cert} does not exist; check --pki and --name, "
+                f"or make it with `tlcp pki issue {self.pki} {self.name}`"
             )
         return Identity.load(
             sign_cert,
@@ -117,6 +126,15 @@ class Common:
         if not path.exists():
             raise ConfigError(f"{path} does not exist; make it with `tlcp pki init {self.pki}`")
         return TrustStore.from_pem_file(path)
+
+    def warn(self, printer: Printer, identity: Identity | None, trust: TrustStore | None) -> None:
+        """Say what can be known of our own files before the peer complains about them."""
+        for problem in identity.doubts(datetime.now(UTC)) if identity is not None else ():
+            printer.say(f"WARNING: {problem}", style="bold yellow")
+        for anchor in trust.anchors if trust is not None else ():
+            if not anchor.is_ca:
+                what = f"{anchor} is trusted as a CA, but is an end certificate"
+                printer.say(f"WARNING: {what}", style="bold yellow")
 
     def suites(self) -> tuple[CipherSuite, ...]:
         """The cipher suites of ``--ciphers``.

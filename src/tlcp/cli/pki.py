@@ -42,6 +42,7 @@ def pki() -> None:
 def init(directory: Path, cn: str, days: int, force: bool, as_json: bool) -> None:
     """Make a root CA in DIR: ca.crt to give away, ca.key to guard."""
     _keep(directory, ("ca.crt", "ca.key"), force)
+    orphans = sorted(path.name.removesuffix(".sign.crt") for path in directory.glob("*.sign.crt"))
     authority = CertificateAuthority.create(cn, lifetime_days=days)
     paths = authority.save(directory, force=force)
     facts: dict[str, object] = {
@@ -50,6 +51,9 @@ def init(directory: Path, cn: str, days: int, force: bool, as_json: bool) -> Non
     }
     here = shlex.quote(str(directory))
     hosts = "--host localhost --host 127.0.0.1"
+    if orphans:
+        names = ", ".join(orphans)
+        Printer().say(f"the new CA did not issue what is there: issue again with --force: {names}")
     _report(paths, facts, as_json, f"tlcp pki issue {here} server {hosts}")
 
 
@@ -79,7 +83,13 @@ def issue(
     if name == "ca":
         raise ConfigError("the name 'ca' is the CA's own; choose another one")
     _keep(directory, [f"{name}.{part}" for part in _PARTS], force)
-    pair = CertificateAuthority.load(directory).issue_pair(cn or name, hosts, lifetime_days=days)
+    if not (directory / "ca.crt").exists():
+        here = shlex.quote(str(directory))
+        raise ConfigError(f"there is no CA in {directory}; make one with `tlcp pki init {here}`")
+    authority = CertificateAuthority.load(directory)
+    pair = authority.issue_pair(cn or name, hosts, lifetime_days=days)
+    if pair.sign_cert.not_after == authority.certificate.not_after:
+        Printer().say(f"valid until the CA ends, {pair.sign_cert.not_after:%Y-%m-%d}")
     paths = pair.save(directory, name, force=force)
     facts: dict[str, object] = {
         "files": {path.name: str(path) for path in paths},

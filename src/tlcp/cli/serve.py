@@ -93,6 +93,9 @@ def serve(
     )
     if config.identity is None:
         raise click.UsageError("a server needs certificates: --pki DIR --name NAME, or four files")
+    common.warn(printer, config.identity, config.trust)
+    if not (config.identity.sign_cert.dns_names or config.identity.sign_cert.ip_addresses):
+        printer.say("WARNING: our certificates name no host, so clients that check will refuse us")
     config.server_identity()  # finds out now, not with the first client, what is missing
     server = _Server(config, printer, common, www, idle_timeout)
     with _listen(address) as listener, _until_signalled(printer):

@@ -41,7 +41,9 @@ def write_files(
     folder = Path(directory)
     for name in contents:
         if not _PLAIN.match(name):
-            raise ConfigError(f"{name!r} cannot be a file name here: use letters, digits, . _ - @")
+            raise ConfigError(
+                f"{name!r} cannot be a file name here: use letters, digits, spaces, . _ - @"
+            )
     paths = tuple(folder / name for name in contents)
     present = [str(path) for path in paths if path.exists()]
     if present and not force:

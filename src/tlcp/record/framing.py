@@ -30,7 +30,7 @@ _CONTENT_TYPES = frozenset(int(t) for t in ContentType)
 
 _STRANGERS = (
     ((b"GET ", b"POST", b"HEAD", b"PUT ", b"DELE", b"OPTI", b"CONN"), "a plain HTTP request"),
-    ((b"HTTP",), "a plain HTTP answer"),
+    ((b"HTTP", b"<htm", b"<!DO", b"<HTM", b"<!do", b"<?xm"), "a plain HTTP answer"),
     ((b"SSH-",), "SSH"),
     ((b"220 ", b"EHLO", b"HELO"), "SMTP or FTP"),
     ((b"PROX", b"\r\n\r\n"), "a PROXY protocol header"),
@@ -68,7 +68,7 @@ def check_header(header: Header, start: bytes, *, protected: bool, first: bool) 
     """
     if header.content_type not in _CONTENT_TYPES:
         raise UnexpectedMessage(
-            f"the bytes {start[:8].hex(' ')} are no TLCP record{_stranger(start) if first else ''}",
+            f"{_shown(start)} is no TLCP record{_stranger(start) if first else ''}",
             expected="a record of type 20 to 23 and version 01 01",
             hint="Check that the peer speaks TLCP on this port" if first else "",
         )
@@ -85,6 +85,13 @@ def check_header(header: Header, start: bytes, *, protected: bool, first: bool) 
         raise RecordOverflow(
             f"a record of {header.length} bytes was announced", expected=f"at most {limit} bytes"
         )
+
+
+def _shown(start: bytes) -> str:
+    """The first bytes, as text where they are text."""
+    text = start[:8].decode("latin-1").strip()
+    readable = text.isascii() and text.isprintable()
+    return f"what came ({text!r})" if readable else f"what came ({start[:8].hex(' ')})"
 
 
 def _stranger(start: bytes) -> str:

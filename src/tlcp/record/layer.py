@@ -43,6 +43,7 @@ class RecordLayer:
         self._late_error: TLCPError | None = None
         self._empty_in_a_row, self._max_empty = 0, max_empty_records
         self._first = True
+        self.last_version = 0  # of the last record that was complete
 
     @property
     def reads_protected(self) -> bool:
@@ -103,6 +104,7 @@ class RecordLayer:
         header = self._whole_record(self._offset)
         if header is None:
             return
+        self.last_version = header.version
         content_type, spans = header.content_type, [header.length]
         if content_type == ContentType.APPLICATION_DATA and not self._reads.is_null:
             spans += self._run_of_data(self._offset + HEADER_BYTES + header.length)

@@ -19,7 +19,7 @@ from cryptography.hazmat import asn1
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from tlcp.crypto.keyfile import EC_PUBLIC_KEY, SM2_CURVE, EcAlgorithm
-from tlcp.crypto.pem import is_pem, split_pem
+from tlcp.crypto.pem import split_pem
 from tlcp.crypto.sm2 import SM2PublicKey
 from tlcp.crypto.sm3 import sm3
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
@@ -337,7 +337,11 @@ def load_pem_certificates(pem: bytes) -> tuple[Certificate, ...]:
     if not blocks:
         labels = ", ".join(sorted({block.label for block in split_pem(pem)}))
         found = f"the file holds {labels}" if labels else "the file holds no PEM block"
-        hint = "" if is_pem(pem) else "; is it DER? convert it with `openssl x509 -inform DER`"
+        der = pem[:1] == b"\x30"
+        hint = (
+            "; it looks like DER: `openssl x509 -inform DER -in FILE -out FILE.pem`" if der else ""
+        )
+        found = found if pem.strip() else "the file is empty"
         raise ConfigError(f"expected a certificate in PEM form, but {found}{hint}")
     loaded = []
     for position, block in enumerate(blocks, 1):

@@ -57,6 +57,7 @@ _PURPOSE_OIDS: Final = {
 }
 _CA = "CA certificate"
 _CHAIN = "chain"
+_NAMED_ANCHORS = 3  # how many an error lists
 
 
 def verify_chain(
@@ -264,7 +265,7 @@ class _Search:
         while (issuers := self.by_subject.get(top.issuer_der)) and issuers[0] not in seen:
             top = issuers[0]
             seen.add(top)
-        store = f"the {len(self.trust)} trusted"
+        store = f"the trusted CAs ({self._trusted()})"
         gap = f"its root {top} is not among {store}"
         if not top.self_issued:
             gap = f"the issuer of {top}, {top.issuer_text}, is neither sent nor among {store}"
@@ -275,6 +276,11 @@ class _Search:
             expected="a chain up to a certificate in the trust store",
             hint="Add the CA to the trusted certificates, or let the peer send the intermediate",
         )
+
+    def _trusted(self) -> str:
+        names = [str(anchor) for anchor in self.trust.anchors[:_NAMED_ANCHORS]]
+        more = len(self.trust) - len(names)
+        return ", ".join(names) + (f" and {more} more" if more else "") or "none is loaded"
 
 
 def _check_purpose(leaf: Certificate, purpose: Purpose, which: str) -> None:

@@ -8,8 +8,9 @@ Spec: GB/T 38636-2020 6.4.5.3
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from tlcp.crypto.keyfile import load_private_key
@@ -66,7 +67,7 @@ class Identity:
             sign_key: its private key, PEM or DER, PKCS#8 or SEC1.
             enc_cert: PEM; the encryption certificate first, CA certificates may follow.
             enc_key: its private key.
-            password: for encrypted keys.
+            password: for encrypted keys, which cannot be read yet.
 
         Raises:
             ConfigError: a file cannot be read, or holds something else; the text names it.
@@ -114,7 +115,7 @@ class Identity:
 
         Args:
             paths: one file, or several that belong together.
-            password: for encrypted keys.
+            password: for encrypted keys, which cannot be read yet.
 
         Raises:
             ConfigError: a key or a certificate is missing, or it cannot be told which is which.
@@ -152,6 +153,25 @@ class Identity:
             own.append(self.enc_cert)
         upwards = _upwards(self.sign_cert, self.chain)
         return tuple(certificate.der for certificate in (*own, *upwards))
+
+    def doubts(self, now: datetime) -> Iterator[str]:
+        """What a peer may well refuse us for, one sentence each; nothing here is an error.
+
+        Args:
+            now: aware.
+        """
+        for which, cert in (("signing", self.sign_cert), ("encryption", self.enc_cert)):
+            if cert is None:
+                continue
+            if now > cert.not_after:
+                yield f"our {which} certificate {cert} expired on {cert.not_after:%Y-%m-%d}"
+            if now < cert.not_before:
+                yield f"our {which} certificate {cert} is valid from {cert.not_before:%Y-%m-%d}"
+        if self.enc_cert is not None and self.enc_cert.subject_der != self.sign_cert.subject_der:
+            yield (
+                f"our signing certificate is for {self.sign_cert.subject.rfc4514_string()}, "
+                f"our encryption certificate for {self.enc_cert.subject.rfc4514_string()}"
+            )
 
     def __repr__(self) -> str:
         enc = "none" if self.enc_cert is None else str(self.enc_cert)

@@ -5,16 +5,18 @@ Spec: RFC 5280 6.1.1 (d)
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tlcp.crypto.pem import is_pem, split_pem
-from tlcp.errors import CertificateVerifyError, ConfigError
+from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.x509.certificate import Certificate, load_pem_certificates
 
-__all__ = ["TrustStore", "read_cas"]
+__all__ = ["TrustStore", "read_ca_directory", "read_cas"]
 
 _LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
+_SM2_CURVE_DER = bytes.fromhex("06082a811ccf5501822d")  # 1.2.156.10197.1.301
 
 
 class TrustStore:
@@ -94,22 +96,49 @@ def read_cas(data: bytes, source: str) -> tuple[list[Certificate], int]:
     """The SM2 certificates among many of all kinds, and how many there are of the others.
 
     Args:
-        data: PEM, or DER one after the other.
+        data: PEM, or DER one after the other; what follows the last one is ignored, as in ``ssl``.
         source: where it comes from, for the error.
 
     Raises:
-        ConfigError: it holds no certificate at all.
+        ConfigError: it holds no certificate, or none that can be read.
     """
-    usable, others = list[Certificate](), 0
+    usable, others, broken = list[Certificate](), 0, 0
     for der in _pem_ders(data) if is_pem(data) else _ders(data):
+        if _SM2_CURVE_DER not in der:  # spares reading the 150 TLS roots of a system
+            others, broken = (others + 1, broken) if _is_sequence(der) else (others, broken + 1)
+            continue
         try:
             certificate = Certificate(der)
             _ = certificate.public_key
             usable.append(certificate)
-        except CertificateVerifyError:  # another kind of key, or nothing we can read
-            others += 1
+        except CertificateVerifyError as error:
+            malformed = error.problem is CertificateProblem.MALFORMED
+            others, broken = (others, broken + 1) if malformed else (others + 1, broken)
     if not usable and not others:
-        raise ConfigError(f"{source} holds no certificate")
+        what = "no certificate that can be read" if broken else "no certificate"
+        raise ConfigError(f"{source} holds {what}; expected CA certificates in PEM or DER")
+    return usable, others + broken
+
+
+def read_ca_directory(path: str | Path) -> tuple[list[Certificate], int]:
+    """The SM2 CA certificates in the PEM files of a directory, and how many others there are.
+
+    Keys, end certificates and what cannot be read are passed over: in a directory that somebody
+    else fills they must neither stop us nor be trusted.
+
+    Args:
+        path: the directory; subdirectories are not looked into.
+
+    Raises:
+        OSError: there is no such directory.
+    """
+    usable, others = list[Certificate](), 0
+    for file in sorted(Path(path).iterdir()):
+        with contextlib.suppress(OSError, ConfigError):
+            if file.is_file() and is_pem(data := file.read_bytes()):
+                found, rest = read_cas(data, str(file))
+                usable += (one for one in found if one.is_ca)
+                others += rest
     return usable, others
 
 
@@ -118,12 +147,21 @@ def _pem_ders(data: bytes) -> Iterator[bytes]:
 
 
 def _ders(data: bytes) -> Iterator[bytes]:
-    """Cut DER values apart by their outer lengths; what is no SEQUENCE ends the list."""
+    """Cut DER values apart by their outer lengths; what is no whole SEQUENCE ends the list."""
     at = 0
-    while at + 2 <= len(data) and data[at] == 0x30:
-        first = data[at + 1]
-        count = first & 0x7F if first & 0x80 else 0
-        size = int.from_bytes(data[at + 2 : at + 2 + count], "big") if count else first
-        end = at + 2 + count + size
-        yield data[at:end]
-        at = end
+    while (size := _sequence_bytes(data, at)) is not None and at + size <= len(data):
+        yield data[at : at + size]
+        at += size
+
+
+def _is_sequence(der: bytes) -> bool:
+    return _sequence_bytes(der, 0) == len(der)
+
+
+def _sequence_bytes(data: bytes, at: int) -> int | None:
+    """Length of the SEQUENCE at ``at``, header included; None if there is none."""
+    if at + 2 > len(data) or data[at] != 0x30:
+        return None
+    first = data[at + 1]
+    count = first & 0x7F if first & 0x80 else 0
+    return 2 + count + (int.from_bytes(data[at + 2 : at + 2 + count], "big") if count else first)

@@ -19,9 +19,9 @@ def test_pem_files() -> None:
 @pytest.mark.parametrize(
     ("pem", "text"),
     [
-        (b"", "holds no PEM block"),
-        (b"hello", "is it DER"),
-        (captured("ca").der, "is it DER"),
+        (b"", "the file is empty"),
+        (b"hello", "holds no PEM block"),
+        (captured("ca").der, "looks like DER"),
         (to_pem("PRIVATE KEY", b"x"), "the file holds PRIVATE KEY"),
         (to_pem("CERTIFICATE", b"x"), "certificate 1 of 1 in the file"),
         (to_pem("CERTIFICATE", captured("ca").der)[:-30], "no END line"),
