@@ -20,6 +20,9 @@ from tlcp.x509.trust import TrustStore
 __all__ = ["ClientAuth", "Config", "Limits"]
 
 
+_MAX_CA_NAMES_BYTES = 2**16 - 1  # GB/T 38636-2020 6.4.5.5
+
+
 class ClientAuth(enum.Enum):
     """Whether a server authenticates its clients."""
 
@@ -159,5 +162,11 @@ class Config:
             raise ConfigError(
                 "client authentication is on and no trusted CA is configured; "
                 "give the CA of the clients, or turn client authentication off"
+            )
+        names = self.trust.subjects_der if self.trust is not None else ()
+        if sum(2 + len(name) for name in names) > _MAX_CA_NAMES_BYTES:
+            raise ConfigError(
+                f"the names of {len(names)} trusted CAs do not fit into a CertificateRequest; "
+                "trust fewer CAs on this server: those that issue its clients' certificates"
             )
         return self.identity

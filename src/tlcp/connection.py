@@ -149,8 +149,11 @@ class Connection:
         return self._machine.expecting
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
-        """Take bytes from the transport, cut anywhere; ``next_event`` looks at them."""
-        if self._error is None:
+        """Take bytes from the transport, cut anywhere; ``next_event`` looks at them.
+
+        What follows the peer's close_notify is dropped.
+        """
+        if self._error is None and not self._peer_closed:
             self._records.receive(data)
 
     def receive_eof(self) -> None:

@@ -306,3 +306,14 @@ def test_trace_shows_both_sides_the_same_messages() -> None:
     ]
     assert views[0] == views[1]
     assert len(views[0]) == 14
+
+
+def test_nothing_is_kept_of_what_follows_close_notify() -> None:
+    one, other = client(), server()
+    run(one, other)
+    one.close()
+    run(one, other)
+    for _ in range(100):
+        other.receive_data(bytes(10000))
+    assert other.next_event() is None
+    assert len(other._records._buffer) < 10000

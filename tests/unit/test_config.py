@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from support.ends import client, config, server, world
+from support.ends import NOW, client, config, server, world
 from support.mutants import forged_identity
 from tlcp.config import ClientAuth, Config
 from tlcp.connection import Connection
 from tlcp.errors import ClosedError, ConfigError, MisuseError
+from tlcp.pki.ca import CertificateAuthority
 from tlcp.suites import ALL_SUITES, parse_suites
 from tlcp.wire.messages import ClientHello, decode_handshake
 from tlcp.x509.identity import Identity
@@ -133,3 +134,12 @@ def test_config_defaults_verify() -> None:
     assert settings.client_auth is ClientAuth.REQUIRED
     assert not settings.dangerous_skip_verification
     assert not settings.dangerous_skip_host_check
+
+
+def test_more_ca_names_than_a_request_can_hold() -> None:
+    many = TrustStore(
+        CertificateAuthority.create(f"CA {number} " + "x" * 50, now=NOW).certificate
+        for number in range(700)
+    )
+    with pytest.raises(ConfigError, match="700 trusted CAs do not fit"):
+        server(trust=many)

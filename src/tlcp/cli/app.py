@@ -56,7 +56,8 @@ class _Program(click.Group):
     def _report(self, error: Exception) -> ExitCode:
         failure = as_failure(error)
         if self.debug:
-            traceback.print_exception(error)
+            lines = "".join(traceback.format_exception(error)).splitlines()
+            Printer().say(*lines)  # made harmless: texts of errors hold names of the peer's choice
         Printer().say(*failure.lines())
         return failure.code
 

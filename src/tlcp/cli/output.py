@@ -89,7 +89,7 @@ class Printer:
     def json(self, value: Mapping[str, object]) -> None:
         """Print one JSON object."""
         with self._lock:
-            self._console.file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+            self._console.file.write(_json(value, indent=2) + "\n")
             self._console.file.flush()
 
     def hold(self) -> None:
@@ -107,6 +107,11 @@ def _styled(line: Line, direction: str, label: str) -> Text:
         text.append(part, style=direction if role == "direction" else _STYLES[role])
     text.rstrip()
     return text
+
+
+def _json(value: Mapping[str, object], indent: int | None = None) -> str:
+    """JSON in printable ASCII, which no terminal and no reader of lines can misunderstand."""
+    return json.dumps(value, indent=indent, ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
 class JsonLines:
@@ -127,5 +132,5 @@ class JsonLines:
     def write(self, value: Mapping[str, object]) -> None:
         """Append one object."""
         with self._lock:
-            self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
+            self._file.write(_json(value) + "\n")
             self._file.flush()

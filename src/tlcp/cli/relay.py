@@ -78,8 +78,10 @@ class Relay:
         patience: float | None = None
         told = False
         while True:
-            ready, _, _ = select.select(watched, [], [], patience)
-            if self._stream in ready or self._stream.pending():
+            # What is decrypted already makes no descriptor readable.
+            waiting = self._stream.pending() > 0 or self._stream.peer_closed
+            ready, _, _ = select.select(watched, [], [], 0 if waiting else patience)
+            if self._stream in ready or waiting:
                 if not (data := self._stream.recv(_CHUNK_BYTES)):
                     return
                 self._take(data)

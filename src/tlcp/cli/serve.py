@@ -151,23 +151,38 @@ class _Server:
         self._config, self._printer, self._common = config, printer, common
         self._www, self._idle_timeout_s = www, idle_timeout_s
         self._log: JsonLines | None = common.trace_log()
+        self._lock = threading.Lock()
+        self._handshaking: dict[int, socket.socket] = {}  # by number, oldest first
 
     def accept_forever(self, listener: socket.socket, max_clients: int) -> int:
         """Give every client a thread, and never more than ``max_clients``."""
         slots = threading.BoundedSemaphore(max_clients)
         number = 0
         while True:
-            slots.acquire()
             try:
                 sock, peer = listener.accept()
                 number += 1
+                if not slots.acquire(blocking=False):
+                    self._evict()
+                    slots.acquire()
                 threading.Thread(
                     target=self._in_thread, args=(sock, peer, number, slots), daemon=True
                 ).start()
-            except (OSError, RuntimeError) as error:
+            except RuntimeError as error:  # no thread to be had
                 slots.release()
+                sock.close()
+                self._printer.say(f"cannot take a client: {error}")
+            except OSError as error:
                 self._printer.say(f"cannot take a client: {error}")
                 time.sleep(_BREATH_S)
+
+    def _evict(self) -> None:
+        """Make room: who has been in the handshake for longest must go."""
+        with self._lock:
+            oldest = next(iter(self._handshaking.values()), None)
+            if oldest is not None:
+                with contextlib.suppress(OSError):  # its thread sees the end and frees the place
+                    oldest.shutdown(socket.SHUT_RDWR)
 
     def _in_thread(
         self, sock: socket.socket, peer: Any, number: int, slots: threading.BoundedSemaphore
@@ -192,7 +207,8 @@ class _Server:
         try:
             with stream:
                 begin = time.perf_counter()
-                done = complete(stream)
+                with self._in_handshake(number, stream):
+                    done = complete(stream)
                 elapsed_ms = (time.perf_counter() - begin) * 1000
                 begun = True
                 auth = _client_auth(done, asked=trace.asked_for_client)
@@ -204,6 +220,16 @@ class _Server:
         except Exception as error:  # of this client only: the others go on
             self._fail(error, number, where, trace, begun=begun)
             return False
+
+    @contextlib.contextmanager
+    def _in_handshake(self, number: int, stream: TLCPSocket) -> Iterator[None]:
+        with self._lock:
+            self._handshaking[number] = stream
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._handshaking[number]
 
     def _serve(self, stream: TLCPSocket, peer: Any, number: int, where: str) -> None:
         stream.settimeout(self._idle_timeout_s)

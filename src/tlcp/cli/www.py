@@ -36,6 +36,14 @@ def serve_files(
 _INDEX_PAGES = ("index.html", "index.htm")  # what the base class looks for in a directory
 
 
+_PATH_CHARACTERS = 4096
+
+
+def _is_special(path: str) -> bool:
+    """Whether it is a pipe, a socket or a device: opening one may block for good."""
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
+
+
 class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # keep-alive
     wbufsize = 1 << 16  # headers and the first of the body in one record
@@ -47,9 +55,9 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> io.BytesIO | IO[bytes] | None:  # type: ignore[override]
         """As the base class, but what lies outside of the directory is not found."""
-        path = self.translate_path(self.path)
+        path = self.translate_path(self.path) if len(self.path) <= _PATH_CHARACTERS else ""
         served = [path, *(os.path.join(path, name) for name in _INDEX_PAGES)]
-        if not all(self._is_inside(one) for one in served):
+        if not path or not all(self._is_inside(one) for one in served) or _is_special(path):
             self.send_error(404, "File not found")
             return None
         return super().send_head()

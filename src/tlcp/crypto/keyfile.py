@@ -203,7 +203,7 @@ def _describe(der: bytes, otherwise: str) -> str:
     """Name a key of another kind, so that the user sees which file was taken."""
     try:
         key = serialization.load_der_private_key(der, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except Exception:
         return otherwise
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return f"an EC key on the curve {key.curve.name}"

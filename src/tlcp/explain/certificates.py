@@ -9,7 +9,7 @@ from cryptography import x509
 
 from tlcp.errors import TLCPError
 from tlcp.explain.told import Field
-from tlcp.explain.values import short_hex
+from tlcp.explain.values import MOST, short_hex
 from tlcp.registry import ClientCertificateType
 from tlcp.wire import messages
 from tlcp.x509.certificate import Certificate
@@ -118,7 +118,7 @@ def tell_certificate_request(message: messages.CertificateRequest) -> tuple[Fiel
     authorities = message.certificate_authorities
     if not authorities:
         fields.append(Field("authorities", "(none)", "any CA will do"))
-    for place, der in enumerate(authorities):
+    for place, der in enumerate(authorities[:MOST]):
         fields.append(Field(f"authorities[{place}]", *_name(der)))
     return tuple(fields)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from tlcp.errors import DecodeError
 from tlcp.explain.told import Field
-from tlcp.explain.values import name_time, short_hex
+from tlcp.explain.values import MOST, name_time, short_hex, some
 from tlcp.registry import TLCP_VERSION, ExtensionType, number_label
 from tlcp.suites import ALL_SUITES, KeyExchangeKind, suite_label
 from tlcp.wire.codec import Structure
@@ -67,7 +67,7 @@ def tell_client_hello(hello: ClientHello, now: datetime) -> tuple[Field, ...]:
     session_meaning = (
         "offers to resume this session" if hello.session_id else "no earlier session to resume"
     )
-    suites = ", ".join(suite_label(number) for number in hello.cipher_suites)
+    suites = some([suite_label(number) for number in hello.cipher_suites])
     compression = ", ".join(map(str, hello.compression_methods))
     return (
         _version(hello.version),
@@ -124,7 +124,9 @@ def _extensions(extensions: tuple[Extension, ...] | None, sender: str) -> tuple[
         return (Field("extensions", "(none)", "no block at all, as in GB/T 38636-2020 itself"),)
     if not extensions:
         return (Field("extensions", "(empty)", "a block without any"),)
-    return tuple(_extension(extension, sender) for extension in extensions)
+    shown = tuple(_extension(extension, sender) for extension in extensions[:MOST])
+    more = len(extensions) - MOST
+    return (*shown, Field("extensions", f"and {more} more", "")) if more > 0 else shown
 
 
 def _extension(extension: Extension, sender: str) -> Field:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["name_time", "safe_text", "short_hex", "text_or_hex"]
+__all__ = ["MOST", "name_time", "safe_text", "short_hex", "some", "text_or_hex"]
 
+MOST = 32  # items of a list that are shown: a peer may send thousands
 _WHOLE_BYTES = 16  # hex up to here is shown in full
 _HEAD_BYTES, _TAIL_BYTES = 8, 4
 _TEXT_CHARACTERS = 60
@@ -22,6 +24,12 @@ def short_hex(data: bytes) -> str:
 def safe_text(text: str) -> str:
     """The text with everything unprintable escaped: peers choose names, terminals obey escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def some(items: Sequence[str]) -> str:
+    """The first items, separated by commas, and how many more there are."""
+    more = len(items) - MOST
+    return ", ".join(items[:MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def text_or_hex(data: bytes) -> str:

@@ -13,6 +13,7 @@ from tlcp.errors import (
     CertificateProblem,
     CertificateVerifyError,
     IllegalParameter,
+    InternalError,
     ProtocolVersionError,
     UnsupportedExtension,
 )
@@ -215,8 +216,10 @@ class ClientEndpoint(Endpoint):
                 "the server sent no certificate",
                 expected="2 (signing, encryption)",
             )
-        if config.dangerous_skip_verification or config.trust is None:
+        if config.dangerous_skip_verification:
             return accept_unverified_pair(ders, role="server", need_enc=True)
+        if config.trust is None:
+            raise InternalError("a server is to be verified without trust anchors")
         host = None if config.dangerous_skip_host_check else self._server_name
         now = config.now()
         return verify_pair(

@@ -15,6 +15,7 @@ from tlcp.errors import (
     CertificateRequired,
     DecryptError,
     IllegalParameter,
+    InternalError,
     NegotiationError,
     ProtocolVersionError,
 )
@@ -246,9 +247,10 @@ class ServerEndpoint(Endpoint):
                 else "a client certificate: client authentication is required here",
                 hint="Give the client its certificate pair (signing and encryption, with keys)",
             )
-        no_check = config.client_auth is ClientAuth.NONE or config.dangerous_skip_verification
-        if no_check or config.trust is None:
+        if config.client_auth is ClientAuth.NONE or config.dangerous_skip_verification:
             return accept_unverified_pair(ders, role="client", need_enc=ecdhe)
+        if config.trust is None:
+            raise InternalError("a client is to be verified without trust anchors")
         return verify_pair(
             ders, role="client", trust=config.trust, now=config.now(), host=None, need_enc=ecdhe
         )

@@ -5,6 +5,7 @@ Spec: GM/T 0024-2023 Appendix A; RFC 6066 3 (server_name); RFC 7301 3.1 (ALPN)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
@@ -30,6 +31,7 @@ __all__ = [
 
 B = TypeVar("B", bound=Structure)
 HOST_NAME = 0
+_HOST_NAME = re.compile(rb"[A-Za-z0-9._:-]{1,255}")
 
 
 @structure
@@ -53,12 +55,13 @@ class ServerNameList(Structure):
         """The DNS name asked for, None if the list holds none.
 
         Raises:
-            DecodeError: it is not ASCII, or holds a NUL.
+            DecodeError: it holds anything but letters, digits, "-", "_", "." and ":" (some clients
+                put addresses there), or is longer than a DNS name can be.
         """
         for entry in self.names:
             if entry.name_type == HOST_NAME:
-                if not entry.name.isascii() or 0 in entry.name:
-                    raise DecodeError("server_name: the host name is not plain ASCII")
+                if not _HOST_NAME.fullmatch(entry.name):
+                    raise DecodeError("server_name: this is no host name in ASCII letters")
                 return entry.name.decode("ascii")
         return None
 

@@ -62,6 +62,9 @@ _HANDLED: Final = frozenset(
 )
 
 
+_NAME_CHARACTERS = 200  # of a name in a text
+
+
 class Certificate:
     """An X.509 certificate; compares and hashes by its DER.
 
@@ -310,15 +313,20 @@ class Certificate:
 
     def __str__(self) -> str:
         """Give a short name: "CN=localhost", or the whole subject when it has no CN."""
-        return f"CN={self.common_name}" if self.common_name else self.subject.rfc4514_string()
+        return _readable(f"CN={self.common_name}") if self.common_name else self.subject_text
 
     def __repr__(self) -> str:
         return f"<Certificate {self}, serial {self.serial_number:x}, issuer {self.issuer_text}>"
 
     @property
     def issuer_text(self) -> str:
-        """The issuer as in RFC 4514."""
-        return self.issuer.rfc4514_string()
+        """The issuer as in RFC 4514, fit for an error text."""
+        return _readable(self.issuer.rfc4514_string())
+
+    @property
+    def subject_text(self) -> str:
+        """The subject as in RFC 4514, fit for an error text."""
+        return _readable(self.subject.rfc4514_string())
 
     def __eq__(self, other: object) -> bool:
         return self.der == other.der if isinstance(other, Certificate) else NotImplemented
@@ -351,6 +359,12 @@ def load_pem_certificates(pem: bytes) -> tuple[Certificate, ...]:
             where = f"certificate {position} of {len(blocks)}"
             raise ConfigError(f"{where} in the file: {error.what}") from error
     return tuple(loaded)
+
+
+def _readable(name: str) -> str:
+    """A name of the peer's choice with nothing in it that could harm a terminal or flood a log."""
+    shown = name[:_NAME_CHARACTERS] + ("..." if len(name) > _NAME_CHARACTERS else "")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
 
 
 def _oid_text(oid: x509.ObjectIdentifier) -> str:

@@ -57,7 +57,7 @@ _PURPOSE_OIDS: Final = {
 }
 _CA = "CA certificate"
 _CHAIN = "chain"
-_NAMED_ANCHORS = 3  # how many an error lists
+_NAMED = 3  # how many of anything an error lists
 
 
 def verify_chain(
@@ -237,7 +237,7 @@ class _Search:
             raise CertificateVerifyError(
                 CertificateProblem.UNHANDLED_CRITICAL_EXTENSION,
                 f"{subject} has critical extensions that are not understood: "
-                + ", ".join(certificate.critical_unknown),
+                + ", ".join(certificate.critical_unknown[:_NAMED]),
                 which=which,
                 expected="only known critical extensions (RFC 5280 4.2)",
                 hint="Issue the certificate with these extensions not critical",
@@ -278,7 +278,7 @@ class _Search:
         )
 
     def _trusted(self) -> str:
-        names = [str(anchor) for anchor in self.trust.anchors[:_NAMED_ANCHORS]]
+        names = [str(anchor) for anchor in self.trust.anchors[:_NAMED]]
         more = len(self.trust) - len(names)
         return ", ".join(names) + (f" and {more} more" if more else "") or "none is loaded"
 

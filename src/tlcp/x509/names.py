@@ -85,6 +85,8 @@ def _as_dns_name(host: str) -> str:
 
 
 def _matches(pattern: str, name: str) -> bool:
+    if not pattern.isascii():  # lower() turns the Kelvin sign into a "k"; DNS names are ASCII
+        return False
     pattern = pattern.lower()
     if "*" not in pattern:
         return pattern == name

@@ -35,6 +35,9 @@ _TOKEN = object()  # held by the two functions that may make a VerifiedPair
 class VerifiedPair:
     """A peer's certificates after the checks; made by this module's functions only.
 
+    Who the peer is, ``sign`` says: its key has signed in this handshake. In the ECC suites a client
+    proves nothing with the key of ``enc``.
+
     Attributes:
         sign: the signing certificate.
         enc: the encryption certificate; None only where none was needed and none was sent.
@@ -59,7 +62,7 @@ class VerifiedPair:
 
     def describe(self) -> str:
         """Say in one line who the peer is and what was checked."""
-        who = self.sign.subject.rfc4514_string() or "(no subject)"
+        who = self.sign.subject_text or "(no subject)"
         kind = "signing and encryption certificate" if self.enc else "signing certificate"
         if not self.verified:
             return f"{who}: {kind}, NOT VERIFIED"
@@ -231,7 +234,7 @@ def _match_both(sign: Certificate, enc: Certificate | None, host: str) -> None:
 def _check_one_subject(sign: Certificate, enc: Certificate | None, role: Purpose) -> None:
     if enc is None or sign.subject_der == enc.subject_der:
         return
-    names = [certificate.subject.rfc4514_string() for certificate in (sign, enc)]
+    names = [certificate.subject_text for certificate in (sign, enc)]
     raise CertificateVerifyError(
         CertificateProblem.NOT_A_PAIR,
         f"the {role}'s signing certificate is for {names[0]}, "

@@ -5,7 +5,7 @@ import ipaddress
 import pytest
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
-from tlcp.x509.names import match_host, parse_host
+from tlcp.x509.names import _matches, match_host, parse_host
 from unit.x509.minting import mint_leaf
 
 
@@ -135,3 +135,9 @@ def test_parse_host_gives_the_form_for_the_wire() -> None:
     assert parse_host("127.0.0.1") == ipaddress.ip_address("127.0.0.1")
     with pytest.raises(ConfigError, match="host name"):
         parse_host("")
+
+
+def test_a_name_that_lowers_into_ascii_is_not_ascii() -> None:
+    """U+212A, the Kelvin sign, is a "k" to ``str.lower``; to a CA it is some other letter."""
+    assert not _matches("ban\u212a.example", "bank.example")
+    assert not _matches("*.ban\u212a.example", "www.bank.example")
