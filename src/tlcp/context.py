@@ -17,28 +17,29 @@ Spec: the Python documentation of ``ssl.SSLContext``
 from __future__ import annotations
 
 import enum
+import operator
 import os
 import socket
 import ssl
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NoReturn, Self
 
-from tlcp.alerts import AlertDescription
 from tlcp.config import ClientAuth, Config
 from tlcp.dual import DualObject
-from tlcp.errors import ConfigError, NegotiationError, RefusedByProgram, TLCPError
+from tlcp.errors import ConfigError
 from tlcp.keylog import KeyLogFile
 from tlcp.socket import TLCPSocket
-from tlcp.sslobject import VERSION_NAME, TLCPObject
-from tlcp.suites import DEFAULT_SUITES, BulkCipher, CipherSuite, KeyExchangeKind, parse_suites
+from tlcp.sslobject import TLCPObject, describe_suite, host_name
+from tlcp.suites import DEFAULT_SUITES, parse_suites
 from tlcp.x509.certificate import Certificate
+from tlcp.x509.files import CertFile, PairFiles, load_cas, load_identity
 from tlcp.x509.identity import Identity
 from tlcp.x509.peercert import as_dictionary
-from tlcp.x509.trust import TrustStore, read_cas
+from tlcp.x509.trust import TrustStore
 
-__all__ = ["PROTOCOL_TLCP_CLIENT", "PROTOCOL_TLCP_SERVER", "Protocol", "TLCPContext"]
+__all__ = ["PROTOCOL_TLCP_CLIENT", "PROTOCOL_TLCP_SERVER", "CertFile", "Protocol", "TLCPContext"]
 
 
 class Protocol(enum.IntEnum):
@@ -63,22 +64,11 @@ _CLIENT_AUTH = {
     ssl.CERT_REQUIRED: ClientAuth.REQUIRED,
 }
 _STATS = (
-    "number",
-    "connect",
-    "connect_good",
-    "connect_renegotiate",
-    "accept",
-    "accept_good",
-    "accept_renegotiate",
-    "hits",
-    "misses",
-    "timeouts",
-    "cache_full",
-)
+    "number", "connect", "connect_good", "connect_renegotiate", "accept", "accept_good",
+    "accept_renegotiate", "hits", "misses", "timeouts", "cache_full",
+)  # fmt: skip
 
 SNICallback = Callable[[Any, str | None, "TLCPContext"], int | None]
-CertFile = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-PairFiles = tuple[CertFile, CertFile]
 
 
 class TLCPContext(ssl.SSLContext):
@@ -102,7 +92,7 @@ class TLCPContext(ssl.SSLContext):
 
     def __init__(self, protocol: int, config: Config | None = None) -> None:
         try:
-            self._protocol = Protocol(protocol)
+            self._protocol = Protocol(operator.index(protocol))
         except ValueError:
             raise ValueError(
                 f"protocol {protocol!r}: a TLCPContext is made with "
@@ -111,6 +101,7 @@ class TLCPContext(ssl.SSLContext):
         client = self._protocol is PROTOCOL_TLCP_CLIENT
         default = Config(trust=TrustStore(), client_auth=ClientAuth.NONE)
         self._config = config if config is not None else default
+        self._ready: Config | None = None  # what config_for made of it
         self._verify_mode = ssl.CERT_REQUIRED if client else ssl.CERT_NONE
         self._check_hostname = client
         if config is not None:
@@ -121,6 +112,7 @@ class TLCPContext(ssl.SSLContext):
         self._sni_callback: SNICallback | None = None
         self._stats = dict.fromkeys(_STATS, 0)
         self._tls_context: ssl.SSLContext | None = None
+        self._keylog_closer: weakref.finalize[[], TLCPContext] | None = None
 
     def _take_verification(self, config: Config) -> None:
         if self._protocol is PROTOCOL_TLCP_CLIENT:
@@ -145,46 +137,34 @@ class TLCPContext(ssl.SSLContext):
         return self._config
 
     def config_for(self, *, server_side: bool) -> Config:
-        """The settings with verification as this context has it.
+        """The settings with verification as this context has it; connections share the object.
 
         Raises:
-            ValueError: the context is for the other side.
+            ConfigError: the context is for the other side (a ValueError and an ``ssl.SSLError``).
         """
         if server_side != (self._protocol is PROTOCOL_TLCP_SERVER):
             side = "server" if server_side else "client"
-            raise ValueError(f"Cannot create a {side} socket with a {self._protocol.name} context")
-        if server_side:
-            auth = _CLIENT_AUTH[self._verify_mode]
-            return replace(self._config, client_auth=auth)
-        unverified = self._verify_mode == ssl.CERT_NONE
-        return replace(
-            self._config,
-            dangerous_skip_verification=unverified,
-            dangerous_skip_host_check=not self._check_hostname,
-        )
+            raise ConfigError(f"Cannot create a {side} socket with a {self._protocol.name} context")
+        if self._ready is None and server_side:
+            self._ready = replace(self._config, client_auth=_CLIENT_AUTH[self._verify_mode])
+        elif self._ready is None:
+            self._ready = replace(
+                self._config,
+                dangerous_skip_verification=self._verify_mode == ssl.CERT_NONE,
+                dangerous_skip_host_check=not self._check_hostname,
+            )
+        return self._ready
+
+    def _change(self, **settings: Any) -> None:
+        """Replace settings; connections that have begun keep theirs."""
+        self._config, self._ready = replace(self._config, **settings), None
+
+    def _verify(self, mode: ssl.VerifyMode, check_hostname: bool) -> None:
+        self._verify_mode, self._check_hostname, self._ready = mode, check_hostname, None
 
     def count(self, event: str) -> None:
         """Count for ``session_stats``."""
         self._stats[event] += 1
-
-    def call_sni_callback(self, owner: Any, name: str | None) -> None:
-        """Let the program choose by the name a client asks for; it may set ``owner.context``.
-
-        Raises:
-            TLCPError: the callback refused, or failed.
-        """
-        if self._sni_callback is None:
-            return
-        try:
-            alert = self._sni_callback(owner, name, self)
-        except TLCPError:
-            raise
-        except Exception as error:
-            what = f"the sni_callback failed: {type(error).__name__}: {error}"
-            raise NegotiationError(what) from error
-        if alert is not None:
-            what = f"the sni_callback refused the server name {name!r}"
-            raise RefusedByProgram(what, AlertDescription(alert))
 
     # ---- connections -------------------------------------------------------------------------
 
@@ -206,9 +186,8 @@ class TLCPContext(ssl.SSLContext):
             session: nothing yet.
 
         Raises:
-            ValueError: a name is missing, or given on a server, or the context is for the other
-                side.
-            ConfigError: the settings cannot work.
+            ValueError: a name is missing or wrong, or given on a server.
+            ConfigError: the settings cannot work, or the context is for the other side.
         """
         name = self._check_wrap(server_side, server_hostname, session)
         return self.make_object(incoming, outgoing, server_side=server_side, server_hostname=name)
@@ -278,15 +257,11 @@ class TLCPContext(ssl.SSLContext):
             if server_hostname is not None:
                 raise ValueError("server_hostname can only be specified in client mode")
             return None
-        if isinstance(server_hostname, bytes):
-            server_hostname = server_hostname.decode("ascii")
-        if self._check_hostname and server_hostname is None:
-            raise ValueError("check_hostname requires server_hostname")
-        if server_hostname is not None and (server_hostname == "" or server_hostname[0] == "."):
-            raise ValueError(
-                "server_hostname cannot be an empty string or start with a leading dot."
-            )
-        return server_hostname
+        if server_hostname is None:
+            if self._check_hostname:
+                raise ValueError("check_hostname requires server_hostname")
+            return None
+        return host_name(server_hostname)
 
     @property
     def tls_context(self) -> ssl.SSLContext | None:
@@ -321,29 +296,18 @@ class TLCPContext(ssl.SSLContext):
             certfile: one PEM file with the whole of this side, in any order: both certificates,
                 both keys, and CA certificates; which is which is told by key usage.
             keyfile: the keys, if they are in a file of their own.
-            password: for encrypted keys: text, bytes, or a function that returns one.
+            password: text, bytes, or a function that returns one and is called if a key is
+                encrypted. Encrypted keys cannot be read yet: they give a ConfigError.
             sign: (certificate file, key file) of the signing pair, instead of ``certfile``.
             enc: the same for encryption; a client may go without.
 
         Raises:
-            ConfigError: the files do not hold what they should, or do not fit together.
+            TypeError: the arguments do not go together, or have the wrong type.
+            OSError: a file is missing or cannot be read, as in ``ssl``.
+            ConfigError: the files do not hold what they should, or do not fit together (an
+                ``ssl.SSLError``).
         """
-        secret = _password(password)
-        if sign is not None:
-            if certfile is not None or keyfile is not None:
-                raise ConfigError("give either certfile or sign= and enc=, not both")
-            sign_cert, sign_key = map(_path, sign)
-            enc_cert, enc_key = map(_path, enc) if enc is not None else (None, None)
-            identity = Identity.load(sign_cert, sign_key, enc_cert, enc_key, secret)
-        elif certfile is None or enc is not None:
-            raise ConfigError(
-                "give sign=(certfile, keyfile) and enc=(certfile, keyfile), "
-                "or one PEM file that holds both certificates and both keys"
-            )
-        else:
-            files = [_path(f) for f in (certfile, keyfile) if f is not None]
-            identity = Identity.from_bundle(*files, password=secret)
-        self.identity = identity
+        self.identity = load_identity(certfile, keyfile, password, sign, enc)
 
     @property
     def identity(self) -> Identity | None:
@@ -352,7 +316,7 @@ class TLCPContext(ssl.SSLContext):
 
     @identity.setter
     def identity(self, identity: Identity | None) -> None:
-        self._config = replace(self._config, identity=identity)
+        self._change(identity=identity)
 
     # ---- trust ---------------------------------------------------------------------------------
 
@@ -368,34 +332,19 @@ class TLCPContext(ssl.SSLContext):
         and no good.
 
         Args:
-            cafile: a PEM file.
-            capath: a directory of PEM files.
-            cadata: PEM text, or DER bytes one after the other.
+            cafile: a PEM or DER file; each certificate in it is trusted, a CA's or not.
+            capath: a directory of PEM files, however named; the CA certificates in them are
+                trusted, and at once: nothing is looked up later.
+            cadata: PEM text, or PEM or DER bytes one after the other.
 
         Raises:
-            TypeError: all three are None.
-            OSError: a file cannot be read.
-            ConfigError: there is no certificate in what was given.
+            TypeError: all three are None, or one has the wrong type.
+            OSError: the file or the directory is missing or cannot be read.
+            ConfigError: there is no certificate in the file or the data.
         """
-        if cafile is None and capath is None and cadata is None:
-            raise TypeError("cafile, capath and cadata cannot be all omitted")
-        found: list[Certificate] = []
-        if cafile is not None:
-            found += self._read_cas(Path(_path(cafile)).read_bytes(), str(cafile))
-        if capath is not None:
-            for path in sorted(Path(_path(capath)).iterdir()):
-                if path.is_file() and b"-----BEGIN" in (data := path.read_bytes()):
-                    found += self._read_cas(data, str(path))
-        if cadata is not None:
-            data = cadata.encode("ascii") if isinstance(cadata, str) else bytes(cadata)
-            found += self._read_cas(data, "cadata")
-        known = self._config.trust.anchors if self._config.trust is not None else ()
-        self._config = replace(self._config, trust=TrustStore([*known, *found]))
-
-    def _read_cas(self, data: bytes, source: str) -> list[Certificate]:
-        usable, others = read_cas(data, source)
+        found, others = load_cas(cafile, capath, cadata)
         self._ignored_cas += others
-        return usable
+        self._change(trust=TrustStore([*self._anchors(), *found]))
 
     def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
         """Trust the SM2 CAs among the system's, where ``ssl`` looks for them.
@@ -437,10 +386,10 @@ class TLCPContext(ssl.SSLContext):
 
     @verify_mode.setter
     def verify_mode(self, value: int) -> None:
-        mode = ssl.VerifyMode(value)
+        mode = ssl.VerifyMode(operator.index(value))
         if mode == ssl.CERT_NONE and self._check_hostname:
             raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
-        self._verify_mode = mode
+        self._verify(mode, self._check_hostname)
 
     @property
     def check_hostname(self) -> bool:
@@ -449,9 +398,8 @@ class TLCPContext(ssl.SSLContext):
 
     @check_hostname.setter
     def check_hostname(self, value: bool) -> None:
-        self._check_hostname = bool(value)
-        if value and self._verify_mode == ssl.CERT_NONE:
-            self._verify_mode = ssl.CERT_REQUIRED
+        unset = value and self._verify_mode == ssl.CERT_NONE
+        self._verify(ssl.CERT_REQUIRED if unset else self._verify_mode, bool(value))
 
     @property
     def hostname_checks_common_name(self) -> bool:
@@ -470,7 +418,7 @@ class TLCPContext(ssl.SSLContext):
 
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
-        flags = ssl.VerifyFlags(value)
+        flags = ssl.VerifyFlags(operator.index(value))
         if flags & ~_KNOWN_FLAGS:
             raise NotImplementedError("revocation lists and proxy certificates are not supported")
         self._verify_flags = flags
@@ -490,21 +438,26 @@ class TLCPContext(ssl.SSLContext):
         Raises:
             ConfigError: a name is unknown (an ``ssl.SSLError``).
         """
+        if not isinstance(cipherlist, str):
+            raise TypeError(f"set_ciphers() argument must be str, not {type(cipherlist).__name__}")
         every = cipherlist.upper() in ("DEFAULT", "ALL")
-        suites = DEFAULT_SUITES if every else parse_suites(cipherlist)
-        self._config = replace(self._config, suites=suites)
+        self._change(suites=DEFAULT_SUITES if every else parse_suites(cipherlist))
 
     def get_ciphers(self) -> Any:
         """The suites that are enabled, as dictionaries with the keys that ``ssl`` documents."""
-        return [_describe(suite) for suite in self._config.suites]
+        return [describe_suite(suite) for suite in self._config.suites]
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
         """Application protocols to offer or accept, best first.
 
         Raises:
+            TypeError: a name is no text.
             ConfigError: a name is empty, too long or not ASCII.
         """
-        self._config = replace(self._config, alpn_protocols=tuple(alpn_protocols))
+        names = tuple(alpn_protocols)
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError(f"ALPN protocols are text (str), got {names!r}")
+        self._change(alpn_protocols=names)
 
     @property
     def sni_callback(self) -> Any:
@@ -517,6 +470,8 @@ class TLCPContext(ssl.SSLContext):
 
     @sni_callback.setter
     def sni_callback(self, callback: Any) -> None:
+        if self._protocol is not PROTOCOL_TLCP_SERVER:
+            raise ValueError("sni_callback cannot be set on a context for clients")
         if callback is not None and not callable(callback):
             raise TypeError("not a callable object")
         self._sni_callback = callback
@@ -533,11 +488,14 @@ class TLCPContext(ssl.SSLContext):
 
     @keylog_filename.setter
     def keylog_filename(self, path: CertFile | None) -> None:
-        before = self._config.keylog
-        log = None if path is None else KeyLogFile(_path(path))
-        self._config = replace(self._config, keylog=log)
-        if isinstance(before, KeyLogFile):
-            before.close()
+        try:
+            log = None if path is None else KeyLogFile(os.fsdecode(path))
+        except ConfigError as error:  # the system's own error, as in ssl
+            raise error.__cause__ or error from None
+        if self._keylog_closer is not None:
+            self._keylog_closer()
+        self._keylog_closer = weakref.finalize(self, log.close) if log is not None else None
+        self._change(keylog=log)
 
     def session_stats(self) -> dict[str, int]:
         """Counts of connections begun and completed; the rest stays 0 until sessions resume."""
@@ -552,7 +510,7 @@ class TLCPContext(ssl.SSLContext):
 
     @options.setter
     def options(self, value: int) -> None:
-        self._options = ssl.Options(value)
+        self._options = ssl.Options(operator.index(value))
 
     @property
     def minimum_version(self) -> ssl.TLSVersion:
@@ -584,6 +542,8 @@ class TLCPContext(ssl.SSLContext):
 
     @num_tickets.setter
     def num_tickets(self, value: int) -> None:
+        if value < 0:
+            raise ValueError("value must be non-negative")
         if value:
             raise NotImplementedError("TLCP has no TLS 1.3 session tickets")
 
@@ -620,37 +580,6 @@ class TLCPContext(ssl.SSLContext):
         raise NotImplementedError("TLCP has no pre-shared keys")
 
 
-def _path(file: CertFile) -> str:
-    return os.fsdecode(file)
-
-
-def _password(given: Any) -> bytes | None:
-    value = given() if callable(given) else given
-    if isinstance(value, str):
-        return value.encode()
-    if value is None or isinstance(value, bytes | bytearray):
-        return None if value is None else bytes(value)
-    raise TypeError("password should be a string or callable")
-
-
 def _only(value: int, allowed: ssl.TLSVersion) -> None:
-    if value != allowed:
+    if ssl.TLSVersion(operator.index(value)) != allowed:
         raise NotImplementedError(_OVER_TLS)
-
-
-def _describe(suite: CipherSuite) -> dict[str, Any]:
-    ecdhe = suite.key_exchange is KeyExchangeKind.ECDHE
-    gcm = suite.cipher is BulkCipher.SM4_GCM
-    return {
-        "id": suite.id,
-        "name": suite.name,
-        "protocol": VERSION_NAME,
-        "description": f"{suite.name} ({suite.openssl_name}) {VERSION_NAME} Au=SM2",
-        "strength_bits": 128,
-        "alg_bits": 128,
-        "aead": gcm,
-        "symmetric": "sm4-gcm" if gcm else "sm4-cbc",
-        "digest": None if gcm else "sm3",
-        "kea": "kx-sm2-ecdhe" if ecdhe else "kx-sm2-ecc",
-        "auth": "auth-sm2",
-    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import sys
 
 from tlcp.context import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, CertFile, TLCPContext
 from tlcp.socket import TLCPSocket
@@ -44,7 +45,8 @@ def create_default_context(
         context.load_verify_locations(cafile, capath, cadata)
     elif client:
         context.load_default_certs(purpose)
-    if path := os.environ.get("SSLKEYLOGFILE"):
+    path = os.environ.get("SSLKEYLOGFILE")
+    if path and not sys.flags.ignore_environment:
         context.keylog_filename = path
     return context
 

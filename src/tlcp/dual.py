@@ -8,7 +8,7 @@ Spec: GB/T 38636-2020 6.3.3; RFC 5246 6.2.1
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tlcp.errors import WantReadError
 from tlcp.sslobject import TLCPObject
@@ -39,22 +39,40 @@ class DualObject:
     ) -> None:
         self._outer, self._outgoing = incoming, outgoing
         self._inner = ssl.MemoryBIO()  # the bytes that told, and all that follow
-        self._tlcp = TLCPObject(
-            context, self._inner, outgoing, server_side=True, server_hostname=None, owner=owner
-        )
         self._tls_context, self._seen = tls_context, b""
         self._chosen: TLCPObject | ssl.SSLObject | None = None
+        # This early, so that settings that cannot work are told before a client comes.
+        self._undecided: TLCPObject | None = TLCPObject(
+            context, self._inner, outgoing, server_side=True, server_hostname=None, owner=owner
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     @property
-    def context(self) -> TLCPContext:
-        """The TLCP context; an ``sni_callback`` may assign another one."""
-        return self._tlcp.context
+    def _end(self) -> TLCPObject | ssl.SSLObject:
+        """What answers questions."""
+        return self._chosen or self._undecided  # type: ignore[return-value]  # one of them is there
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """The context of the protocol that is spoken; an ``sni_callback`` may assign another."""
+        return self._end.context
 
     @context.setter
-    def context(self, context: TLCPContext) -> None:
-        self._tlcp.context = context
+    def context(self, context: Any) -> None:
+        self._end.context = context
 
-    def _pass_on(self) -> Any:
+    @property
+    def session(self) -> Any:
+        """As in the protocol that the client speaks."""
+        return self._end.session
+
+    @session.setter
+    def session(self, session: Any) -> None:
+        self._end.session = session
+
+    def _pass_on(self) -> TLCPObject | ssl.SSLObject:
         """Move bytes inwards, and decide if they suffice.
 
         Raises:
@@ -69,13 +87,15 @@ class DualObject:
             self._seen += data[:_ENOUGH_BYTES]
             if len(self._seen) < _ENOUGH_BYTES and not self._outer.eof:
                 raise WantReadError("the first bytes of the peer are needed")
-            self._chosen = self._choose()
-        return self._chosen
+            self._choose()
+        return self._end
 
-    def _choose(self) -> TLCPObject | ssl.SSLObject:
-        if self._seen[:_ENOUGH_BYTES] != _TLS_HANDSHAKE:
-            return self._tlcp
-        return self._tls_context.wrap_bio(self._inner, self._outgoing, server_side=True)
+    def _choose(self) -> None:
+        if self._seen[:_ENOUGH_BYTES] == _TLS_HANDSHAKE:
+            self._chosen = self._tls_context.wrap_bio(self._inner, self._outgoing, server_side=True)
+        else:
+            self._chosen = self._undecided
+        self._undecided = None
 
     def do_handshake(self) -> None:
         """As in the protocol that the client speaks."""
@@ -92,8 +112,10 @@ class DualObject:
         return count
 
     def unwrap(self) -> None:
-        """As in the protocol that the client speaks."""
+        """As in the protocol that the client speaks; what follows stays in the incoming BIO."""
         self._pass_on().unwrap()
+        if not self._outer.eof and (rest := self._inner.read()):
+            self._outer.write(rest)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._chosen if self._chosen is not None else self._tlcp, name)
+        return getattr(self._end, name)

@@ -8,21 +8,33 @@ Spec: the Python documentation of ``ssl.SSLObject``; GB/T 38636-2020 6.4
 
 from __future__ import annotations
 
+import contextlib
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from tlcp.alerts import AlertDescription
 from tlcp.config import Config
 from tlcp.connection import Connection
-from tlcp.errors import ClosedError, MisuseError, WantReadError
-from tlcp.events import DataReceived, HandshakeCompleted, PeerClosed
-from tlcp.suites import ALL_SUITES
+from tlcp.errors import (
+    ClosedError,
+    InternalError,
+    NegotiationError,
+    RefusedByProgram,
+    TLCPError,
+    WantReadError,
+)
+from tlcp.events import DataReceived, Event, HandshakeCompleted, PeerClosed
+from tlcp.record.counter import RecordCounter
+from tlcp.suites import ALL_SUITES, BulkCipher, CipherSuite, KeyExchangeKind
 from tlcp.x509.pair import VerifiedPair
 from tlcp.x509.peercert import as_dictionary
 
 if TYPE_CHECKING:
     from tlcp.context import TLCPContext
 
-__all__ = ["VERSION_NAME", "TLCPObject"]
+__all__ = ["VERSION_NAME", "TLCPObject", "describe_suite", "host_name"]
 
 VERSION_NAME = "TLCPv1.1"
 _READ_BYTES = 1024  # what ``ssl`` reads by default
@@ -54,6 +66,26 @@ class TLCPObject:
         server_hostname: the name a client verifies and asks for, None on servers.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_begun",
+        "_closed",
+        "_completed",
+        "_connection",
+        "_context",
+        "_counter",
+        "_incoming",
+        "_outgoing",
+        "_peer_closed",
+        "_received",
+        "_taken",
+        "_unwrapping",
+        "server_hostname",
+        "server_side",
+    )
+
+    decrypts_all = True  # what was handed over is in ``pending``: nothing waits below
+
     def __init__(
         self,
         context: TLCPContext,
@@ -64,28 +96,35 @@ class TLCPObject:
         server_hostname: str | None,
         owner: object = None,
     ) -> None:
-        self.context, self.server_side, self.server_hostname = context, server_side, server_hostname
+        self._context, self.server_side = context, server_side
+        self.server_hostname = server_hostname
         self._incoming, self._outgoing = incoming, outgoing
-        self._owner = owner if owner is not None else self  # what an sni_callback is shown
-        self._received = bytearray()
+        self._received, self._taken = b"", 0  # decrypted bytes, and how many of them were read
+        self._counter = RecordCounter()
         self._completed: HandshakeCompleted | None = None
-        self._peer_closed = self._closed = False
+        self._begun = self._peer_closed = self._closed = self._unwrapping = False
         config = context.config_for(server_side=server_side)
-        self._connection = self._connect(config)
-        context.count("accept" if server_side else "connect")
+        if not server_side:
+            self._connection = Connection.client(config, server_name=server_hostname)
+            return
+        if context.sni_callback is not None:
+            shown = self if owner is None else owner
+            config = replace(config, on_server_name=_chooser(self, shown))
+        self._connection = Connection.server(config)
 
-    def _connect(self, config: Config) -> Connection:
-        if not self.server_side:
-            return Connection.client(config, server_name=self.server_hostname)
-        return Connection.server(replace(config, on_server_name=self._on_server_name))
+    @property
+    def context(self) -> TLCPContext:
+        """The settings; a server's ``sni_callback`` may assign others."""
+        return self._context
 
-    def _on_server_name(self, name: str | None) -> Config | None:
-        before = self.context
-        before.call_sni_callback(self._owner, name)
-        if self.context is before:
-            return None
-        config = self.context.config_for(server_side=True)
-        return replace(config, on_server_name=None)
+    @context.setter
+    def context(self, context: TLCPContext) -> None:
+        if not hasattr(context, "config_for"):
+            raise TypeError("The value must be a TLCPContext")
+        self._context = context
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     def __repr__(self) -> str:
         return f"<TLCPObject {self._connection.role} {self.cipher() or self._connection.expecting}>"
@@ -99,6 +138,9 @@ class TLCPObject:
             WantReadError: more bytes of the peer are needed (also ``ssl.SSLWantReadError``).
             TLCPError: it failed; the alert for the peer is in the outgoing BIO.
         """
+        if not self._begun:
+            self._begun = True
+            self._context.count("accept" if self.server_side else "connect")
         while self._completed is None:
             self._pump()
 
@@ -113,28 +155,33 @@ class TLCPObject:
             ClosedError: both sides have closed (``ssl.SSLZeroReturnError``).
             TLCPError: the connection failed.
         """
-        self.do_handshake()
         if len == 0 or (buffer is not None and not memoryview(buffer).nbytes):
             return b"" if buffer is None else 0
-        while not self._received and not self._peer_closed:
+        if len < 0 and buffer is None:
+            raise ValueError("size should not be negative")
+        self.do_handshake()
+        while not self.pending() and not self._peer_closed:
             self._pump()
-        if not self._received and self._closed:
+        if not self.pending() and self._closed:
             raise ClosedError("both sides have closed the connection")
-        return self._take(len) if buffer is None else self._take_into(len, buffer)
+        if buffer is None:
+            return self._take(len)
+        target = memoryview(buffer).cast("B")
+        part = self._take(min(len, target.nbytes) if len > 0 else target.nbytes)
+        count = memoryview(part).nbytes  # ``len`` is a parameter here
+        target[:count] = part
+        return count
 
     def _take(self, size: int) -> bytes:
-        with memoryview(self._received) as view:
-            data = bytes(view[:size])
-        del self._received[: len(data)]
-        return data
-
-    def _take_into(self, size: int, buffer: Any) -> int:
-        target = memoryview(buffer).cast("B")
-        count = min(len(self._received), len(target), size if size > 0 else len(target))
-        with memoryview(self._received) as view:
-            target[:count] = view[:count]
-        del self._received[:count]
-        return count
+        at, whole = self._taken, self._received
+        if not at and size >= len(whole):
+            self._received = b""
+            return whole
+        part = whole[at : at + size]
+        self._taken = at + len(part)
+        if self._taken == len(whole):
+            self._received, self._taken = b"", 0
+        return part
 
     def write(self, data: Any) -> int:
         """Seal all of ``data`` into the outgoing BIO; returns its length in bytes.
@@ -153,18 +200,19 @@ class TLCPObject:
     def unwrap(self) -> None:
         """Send close_notify, and wait for the peer's.
 
-        Data that comes before it is dropped, as ``ssl`` does.
+        Data that comes before it is dropped. What comes after it stays in the incoming BIO.
 
         Raises:
             WantReadError: it has not come yet.
             TruncatedError: the transport ended without it.
-            MisuseError: the handshake is not through (``ssl`` raises here, too).
+            TLCPError: the handshake is not through, or the connection failed.
         """
         if self._completed is None:
-            raise MisuseError("unwrap() before the handshake is through")
+            raise TLCPError("unwrap() was called before the handshake is through")
+        self._unwrapping = True
         self.send_close_notify()
         while not self._peer_closed:
-            self._received.clear()
+            self._received, self._taken = b"", 0
             self._pump()
 
     def send_close_notify(self) -> None:
@@ -174,35 +222,58 @@ class TLCPObject:
             self._connection.close()
             self._flush()
 
+    @property
+    def peer_closed(self) -> bool:
+        """Whether the peer's close_notify has come; data before it may still be unread."""
+        return self._peer_closed
+
     def pending(self) -> int:
         """How many decrypted bytes can be read at once."""
-        return len(self._received)
+        return len(self._received) - self._taken
 
     def _pump(self) -> None:
-        """Work through what the incoming BIO has; WantReadError if there is nothing."""
+        """Work on to the next event, and through what has come with it.
+
+        An error comes after the data before it: the connection raises it again.
+        """
         self._flush()
-        data = self._incoming.read()
+        try:
+            while (event := self._connection.next_event()) is None:
+                self._fetch()
+            parts = [self._received[self._taken :]]
+            with contextlib.suppress(TLCPError):
+                while event is not None:
+                    self._on_event(event, parts)
+                    event = self._connection.next_event()
+            self._received, self._taken = b"".join(parts), 0
+        finally:
+            self._flush()
+
+    def _fetch(self) -> None:
+        """Hand over what the incoming BIO has.
+
+        Raises:
+            WantReadError: there is nothing, and more may come.
+        """
+        # While we wait for close_notify not a byte more: what follows is not ours.
+        data = self._incoming.read(self._counter.missing if self._unwrapping else -1)
         if data:
+            self._counter.feed(data)
             self._connection.receive_data(data)
         elif self._incoming.eof:
             self._connection.receive_eof()
         else:
             raise WantReadError("more bytes of the peer are needed")
-        try:
-            while (event := self._connection.next_event()) is not None:
-                self._on_event(event)
-        finally:
-            self._flush()
 
-    def _on_event(self, event: object) -> None:
+    def _on_event(self, event: Event, parts: list[bytes]) -> None:
         match event:
             case DataReceived():
-                self._received += event.data
+                parts.append(event.data)
             case PeerClosed():
                 self._peer_closed = True
             case HandshakeCompleted():
                 self._completed = event
-                self.context.count("accept_good" if self.server_side else "connect_good")
+                self._context.count("accept_good" if self.server_side else "connect_good")
 
     def _flush(self) -> None:
         if data := self._connection.data_to_send():
@@ -263,7 +334,7 @@ class TLCPObject:
         """The client's suites that are enabled here, on servers; None on clients or too early."""
         if self._completed is None or not self.server_side:
             return None
-        ours = {s.id for s in self.context.config_for(server_side=True).suites}
+        ours = {s.id for s in self._context.config_for(server_side=True).suites}
         ids = (i for i in self._completed.offered_suites if i in ours)
         return [(ALL_SUITES[i].name, VERSION_NAME, 128) for i in ids]
 
@@ -313,3 +384,79 @@ class TLCPObject:
             NotImplementedError: always.
         """
         raise NotImplementedError("TLCP has no post-handshake authentication; use verify_mode")
+
+
+def _chooser(connection: TLCPObject, owner: object) -> Callable[[str | None], Config | None]:
+    """Calls the ``sni_callback``; holds nothing that holds it."""
+    weak, shown = weakref.ref(connection), weakref.ref(owner)
+
+    def choose(name: str | None) -> Config | None:
+        ours, theirs = weak(), shown()
+        if ours is None or theirs is None:
+            raise InternalError("the connection is gone")
+        before = ours.context
+        _ask(before.sni_callback, theirs, name, before)
+        return None if ours.context is before else ours.context.config_for(server_side=True)
+
+    return choose
+
+
+def _ask(callback: Any, owner: object, name: str | None, context: TLCPContext) -> None:
+    """Let the program choose by the name that a client asks for.
+
+    Raises:
+        TLCPError: it refused, or failed.
+    """
+    if callback is None:
+        return
+    try:
+        alert = callback(owner, name, context)
+    except TLCPError:
+        raise
+    except Exception as error:
+        what = f"the sni_callback failed: {type(error).__name__}: {error}"
+        raise NegotiationError(what) from error
+    if alert is None:
+        return
+    try:
+        chosen = AlertDescription(alert)
+    except ValueError:
+        what = f"the sni_callback returned {alert!r}; expected None or an alert's number"
+        raise InternalError(what) from None
+    raise RefusedByProgram(f"the sni_callback refused the server name {name!r}", chosen)
+
+
+def host_name(given: str | bytes) -> str:
+    """A ``server_hostname`` in A-labels, as ``ssl`` keeps it.
+
+    Raises:
+        TypeError: it is no text, or has a null in it.
+        ValueError: it is empty, begins with a dot or cannot be a host name.
+    """
+    if not isinstance(given, str | bytes):
+        raise TypeError(f"server_hostname must be str or bytes, not {type(given).__name__}")
+    text = given.decode("ascii") if isinstance(given, bytes) else given
+    if "\0" in text:
+        raise TypeError("server_hostname cannot contain a null character")
+    if not text or text[0] == ".":
+        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+    return text if text.isascii() else text.encode("idna").decode("ascii")
+
+
+def describe_suite(suite: CipherSuite) -> dict[str, Any]:
+    """A suite with the keys that ``ssl.SSLContext.get_ciphers`` documents."""
+    ecdhe = suite.key_exchange is KeyExchangeKind.ECDHE
+    gcm = suite.cipher is BulkCipher.SM4_GCM
+    return {
+        "id": suite.id,
+        "name": suite.name,
+        "protocol": VERSION_NAME,
+        "description": f"{suite.name} ({suite.openssl_name}) {VERSION_NAME} Au=SM2",
+        "strength_bits": 128,
+        "alg_bits": 128,
+        "aead": gcm,
+        "symmetric": "sm4-gcm" if gcm else "sm4-cbc",
+        "digest": None if gcm else "sm3",
+        "kea": "kx-sm2-ecdhe" if ecdhe else "kx-sm2-ecc",
+        "auth": "auth-sm2",
+    }

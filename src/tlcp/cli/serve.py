@@ -32,6 +32,7 @@ __all__ = ["serve"]
 
 _CHUNK_BYTES = 1 << 18
 _BACKLOG = 128
+_PARTING_S = 2.0
 _BREATH_S = 0.05  # between attempts when the system has no descriptors or threads left
 
 
@@ -216,6 +217,7 @@ class _Server:
                 trace.note("completed", outcome.as_dict())
                 self._say(number, where, f"{done.suite.name}, client {_client(done)}")
                 self._serve(stream, peer, number, where)
+                _part(stream)
             return True
         except Exception as error:  # of this client only: the others go on
             self._fail(error, number, where, trace, begun=begun)
@@ -252,6 +254,13 @@ class _Server:
 
     def _say(self, number: int, where: str, text: str) -> None:
         self._printer.say(f"[{number}] {where} {text}")
+
+
+def _part(stream: TLCPSocket) -> None:
+    """Close both ways: closing on bytes that were not read would reset what is still on its way."""
+    stream.settimeout(_PARTING_S)
+    with contextlib.suppress(OSError, ValueError):  # all has been said; the client may just go
+        stream.unwrap()
 
 
 def _client(done: HandshakeCompleted) -> str:

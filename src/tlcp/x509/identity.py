@@ -124,7 +124,8 @@ class Identity:
         data = [_read(path, "certificates and keys") for path in paths]
         certificates = [c for pem in data for c in _certificates_within(pem, where)]
         keys = [key for pem in data for key in _keys_within(pem, where, password)]
-        pairs = [(c, k) for k in keys for c in certificates if c.public_point == k.public_point]
+        points = {c: _point(c, f"certificate in {where}") for c in certificates}
+        pairs = [(c, k) for k in keys for c, p in points.items() if p == k.public_point]
         signing = [pair for pair in pairs if can_sign(pair[0])]
         if not signing:
             raise ConfigError(

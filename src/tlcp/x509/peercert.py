@@ -39,8 +39,22 @@ _LONG_NAMES = {
     NameOID.EMAIL_ADDRESS: "emailAddress",
     NameOID.BUSINESS_CATEGORY: "businessCategory",
     NameOID.POSTAL_CODE: "postalCode",
+    NameOID.POSTAL_ADDRESS: "postalAddress",
+    NameOID.UNSTRUCTURED_NAME: "unstructuredName",
+    NameOID.JURISDICTION_COUNTRY_NAME: "jurisdictionCountryName",
+    NameOID.JURISDICTION_LOCALITY_NAME: "jurisdictionLocalityName",
+    NameOID.JURISDICTION_STATE_OR_PROVINCE_NAME: "jurisdictionStateOrProvinceName",
+    NameOID.INN: "INN",
+    NameOID.OGRN: "OGRN",
+    NameOID.SNILS: "SNILS",
+    x509.ObjectIdentifier("2.5.4.13"): "description",
+    x509.ObjectIdentifier("2.5.4.20"): "telephoneNumber",
+    x509.ObjectIdentifier("2.5.4.41"): "name",
+    x509.ObjectIdentifier("2.5.4.51"): "houseIdentifier",
+    x509.ObjectIdentifier("2.5.4.97"): "organizationIdentifier",
 }
 
+_ALWAYS = ("subject", "issuer")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -62,7 +76,7 @@ def as_dictionary(certificate: Certificate) -> dict[str, Any]:
         "caIssuers": _access_urls(certificate, AuthorityInformationAccessOID.CA_ISSUERS),
         "crlDistributionPoints": _crl_urls(certificate),
     }
-    return {key: value for key, value in found.items() if value != ()}
+    return {key: value for key, value in found.items() if value != () or key in _ALWAYS}
 
 
 def _access_urls(certificate: Certificate, method: x509.ObjectIdentifier) -> tuple[str, ...]:
@@ -110,7 +124,7 @@ def _general_name(name: x509.GeneralName) -> tuple[str, Any]:
         case x509.DirectoryName():
             return "DirName", _name(name.value)
         case x509.RegisteredID():
-            return "Registered ID", name.value.dotted_string
+            return "Registered ID", _LONG_NAMES.get(name.value, name.value.dotted_string)
     return "othername", "<unsupported>"
 
 

@@ -1,14 +1,4 @@
-"""``TLCPSocket``: the twin of ``ssl.SSLSocket``, TLCP over a stream socket.
-
-It moves bytes between its socket and the two BIOs of an object with the interface of
-``ssl.SSLObject``, which is a ``TLCPObject`` (or, on a port that serves both protocols, a standard
-``ssl.SSLObject``). Nothing of the protocol is here.
-
-While it speaks TLCP the file descriptor is non-blocking and the time is kept here, so that a
-timeout bounds a whole call: a peer who dribbles bytes gains nothing. One lock guards the object
-and is never held while waiting, so a thread may read while another writes.
-
-The file is long because the interface of ``ssl.SSLSocket`` is.
+"""``TLCPSocket``: the face of ``ssl.SSLSocket`` on a socket that speaks TLCP.
 
 Spec: the Python documentation of ``ssl.SSLSocket``
 """
@@ -18,17 +8,16 @@ Spec: the Python documentation of ``ssl.SSLSocket``
 
 from __future__ import annotations
 
-import contextlib
-import select
+import errno
+import os
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from tlcp.errors import MisuseError, TLCPError, WantReadError, WantWriteError
+from tlcp.errors import TLCPError, WantWriteError
 from tlcp.events import HandshakeCompleted
+from tlcp.socket.transport import ObjectSocket
 from tlcp.x509.pair import VerifiedPair
 
 if TYPE_CHECKING:
@@ -38,15 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["TLCPSocket"]
 
-T = TypeVar("T")
-
-_READ_BYTES = 1 << 18
 _WRITE_BYTES = 1 << 18
-_LINGER_S = 1.0
-_CLOSE_S = 0.2
+_CONNECTING = (errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
-class TLCPSocket(socket.socket):
+class TLCPSocket(ObjectSocket):
     """A TLCP connection on a socket that it has taken over; made by ``TLCPContext.wrap_socket``.
 
     Attributes:
@@ -59,18 +44,10 @@ class TLCPSocket(socket.socket):
     server_hostname: str | None
     do_handshake_on_connect: bool
     suppress_ragged_eofs: bool
-    _object: Any  # TLCPObject, DualObject, or None while there is no connection
     _context: TLCPContext
-    _seconds: float | None  # the timeout of a call
-    _lock: _RLock  # guards the object and the BIOs; never held in a wait
-    _reading: _RLock
-    _sending: _RLock
     _writing: _RLock
-    _unsent: bytearray  # sealed, not yet taken by the transport
-    _sealed: int  # bytes of the write whose records are in there
-    _fills: int  # how often bytes were fetched
-    _incoming: ssl.MemoryBIO
-    _outgoing: ssl.MemoryBIO
+    _sealed: int  # bytes of the write whose records are in ``_unsent``
+    _unwrapped: bool  # the program went back to the clear
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise TypeError(
@@ -99,25 +76,52 @@ class TLCPSocket(socket.socket):
         self.server_side, self.server_hostname = server_side, server_hostname
         self.do_handshake_on_connect = do_handshake_on_connect
         self.suppress_ragged_eofs = suppress_ragged_eofs
-        self._object, self._seconds = None, timeout
-        self._lock, self._reading = threading.RLock(), threading.RLock()
-        self._sending, self._writing = threading.RLock(), threading.RLock()
-        self._unsent, self._sealed, self._fills = bytearray(), 0, 0
+        self._prepare(timeout)
+        self._writing, self._sealed, self._unwrapped = threading.RLock(), 0, False
         socket.socket.settimeout(self, timeout)
         try:
-            if _is_connected(self):
+            if self._is_connected():
                 self._begin()
         except BaseException:
             self.close()
             raise
         return self
 
+    def _is_connected(self) -> bool:
+        """Whether there is a peer.
+
+        Raises:
+            TLCPError: there was one, and it left bytes. They must not be read as if they had come
+                over TLCP.
+        """
+        try:
+            socket.socket.getpeername(self)
+        except OSError as error:
+            if error.errno not in (errno.ENOTCONN, errno.EINVAL):
+                raise
+        else:
+            return True
+        socket.socket.setblocking(self, False)
+        try:
+            left = socket.socket.recv(self, 1)
+        except OSError:
+            left = b""
+        finally:
+            socket.socket.settimeout(self, self._seconds)
+        if left:
+            raise TLCPError("the peer closed before the handshake and left data behind")
+        return False
+
     def _begin(self) -> None:
-        """Start TLCP on a socket that is connected now."""
+        """Start TLCP on a socket that was connected when it came."""
         if self.do_handshake_on_connect and self._seconds == 0.0:
             raise ValueError(
                 "do_handshake_on_connect should not be specified for non-blocking sockets"
             )
+        self._make_object()
+        self._go_on()
+
+    def _make_object(self) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = self._context.make_object(
             self._incoming,
@@ -126,140 +130,14 @@ class TLCPSocket(socket.socket):
             server_hostname=self.server_hostname,
             owner=self,
         )
+
+    def _go_on(self) -> None:
+        """The socket is connected: keep the time ourselves from here on."""
         socket.socket.setblocking(self, False)
         if self.do_handshake_on_connect:
             self.do_handshake()
 
-    # ---- moving bytes ------------------------------------------------------------------------
-
-    def _call(self, operation: Callable[..., T], *arguments: Any, patient: bool = True) -> T:
-        """Run an operation of the object, fetching and sending bytes until it is done.
-
-        Args:
-            operation: a method of the object, or one of ours that uses it.
-            arguments: for it.
-            patient: wait until the transport has taken what it made. A reader must not wait for
-                room to write: the peer may be waiting for it to read.
-
-        Raises:
-            WantReadError, WantWriteError: on a non-blocking socket.
-            TimeoutError: the time of this call is over.
-            TLCPError, OSError: it failed; the peer has been told.
-        """
-        deadline = self._deadline()
-        while True:
-            fills = self._fills
-            try:
-                with self._lock:
-                    result = self._step(operation, *arguments)
-            except ssl.SSLWantReadError:
-                self._send_unsent(deadline, patient=False)
-                self._fill(fills, deadline)
-                continue
-            except ssl.SSLZeroReturnError:
-                raise
-            except ssl.SSLError:
-                self._give_up()
-                raise
-            self._send_unsent(deadline, patient=patient)
-            return result
-
-    def _step(self, operation: Callable[..., T], *arguments: Any) -> T:
-        """Run the operation once, and take what it wants to send."""
-        try:
-            return operation(*arguments)
-        finally:
-            self._unsent += self._outgoing.read()
-
-    def _fill(self, fills: int, deadline: float | None) -> None:
-        """Fetch bytes of the peer, unless another thread has done so since ``fills``.
-
-        A reset counts as an end of the stream: what came before it is looked at first.
-        """
-        with self._reading:
-            if self._fills != fills:
-                return
-            while True:
-                try:
-                    data = socket.socket.recv(self, _READ_BYTES)
-                    break
-                except (BlockingIOError, InterruptedError):
-                    self._wait(select.POLLIN, deadline, WantReadError)
-                except (ConnectionResetError, BrokenPipeError):
-                    if self._connected():
-                        raise
-                    data = b""
-                    break
-            with self._lock:
-                self._fills += 1
-                if data:
-                    self._incoming.write(data)
-                else:
-                    self._incoming.write_eof()
-
-    def _connected(self) -> bool:
-        """Whether the handshake is through."""
-        return self._object is not None and self._object.version() is not None
-
-    def _send_unsent(self, deadline: float | None, *, patient: bool = True) -> None:
-        """Send what the object has made; not ``patient``: what the transport takes at once."""
-        if not self._unsent:
-            return
-        if not self._sending.acquire(blocking=patient):
-            return  # another thread is sending, in order, and takes ours with it
-        try:
-            while self._unsent:
-                with self._lock:
-                    chunk = bytes(self._unsent[:_WRITE_BYTES])
-                try:
-                    sent = socket.socket.send(self, chunk)
-                except (BlockingIOError, InterruptedError):
-                    if not patient:
-                        return
-                    self._wait(select.POLLOUT, deadline, WantWriteError)
-                    continue
-                except (BrokenPipeError, ConnectionResetError):
-                    if patient and self._connected():
-                        raise
-                    self._unsent.clear()  # the peer has gone; its last words may be unread yet
-                    return
-                with self._lock:
-                    del self._unsent[:sent]
-        finally:
-            self._sending.release()
-
-    def _deadline(self) -> float | None:
-        return None if self._seconds is None else time.monotonic() + self._seconds
-
-    def _wait(self, event: int, deadline: float | None, want: type[TLCPError]) -> None:
-        if self._seconds == 0.0:
-            side = "read" if want is WantReadError else "written"
-            raise want(f"The operation did not complete: wait until the socket can be {side}")
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
-            raise TimeoutError("The operation timed out")
-        poll = select.poll()
-        poll.register(self.fileno(), event)
-        poll.poll(None if left is None else left * 1000 + 1)
-
-    def _give_up(self) -> None:
-        """Send the alert and make sure that it arrives: a close with unread bytes would reset."""
-        if self._seconds == 0.0:
-            with contextlib.suppress(OSError):
-                self._send_unsent(None, patient=False)
-            return
-        deadline = time.monotonic() + _LINGER_S
-        with contextlib.suppress(OSError):
-            self._send_unsent(deadline)
-            socket.socket.shutdown(self, socket.SHUT_WR)
-            while True:
-                try:
-                    if not socket.socket.recv(self, _READ_BYTES):
-                        return
-                except BlockingIOError:
-                    self._wait(select.POLLIN, deadline, WantReadError)
-
-    # ---- the connection ------------------------------------------------------------------------
+    # ---- the connection ----------------------------------------------------------------------
 
     @property
     def context(self) -> TLCPContext:
@@ -268,6 +146,8 @@ class TLCPSocket(socket.socket):
 
     @context.setter
     def context(self, context: TLCPContext) -> None:
+        if not hasattr(context, "config_for"):
+            raise TypeError("The value must be a TLCPContext")
         self._context = context
         if self._object is not None:
             self._object.context = context
@@ -283,18 +163,26 @@ class TLCPSocket(socket.socket):
             TLCPError: it failed; the peer has been told.
             TimeoutError, OSError: the transport failed, or the whole took too long.
         """
+        if self._object is None:
+            self.getpeername()  # the system's error if there is no peer
+            raise ValueError(f"No SSL wrapper around {self}")
         before = self._seconds
         if block and before == 0.0:
             self._seconds = None
         try:
-            self._call(self._tlcp().do_handshake)
+            self._call(self._object.do_handshake)
         finally:
             self._seconds = before
 
-    def _tlcp(self) -> Any:
-        if self._object is None:
-            raise ValueError("Read on closed or unwrapped SSL socket.")
-        return self._object
+    def _in_clear(self) -> bool:
+        """Whether ``unwrap`` ended TLCP, so that plain bytes may pass.
+
+        Raises:
+            OSError: TLCP has not begun: nothing may pass.
+        """
+        if self._object is None and not self._unwrapped and self.fileno() != -1:
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+        return self._object is None
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         """Read up to ``len`` bytes, into ``buffer`` if given; returns the bytes, or their number.
@@ -306,11 +194,13 @@ class TLCPSocket(socket.socket):
             TruncatedError: the peer vanished, and ``suppress_ragged_eofs`` is off.
             WantReadError, TimeoutError, TLCPError, OSError: as ``do_handshake``.
         """
+        if self._object is None:
+            raise ValueError("Read on closed or unwrapped SSL socket.")
         try:
             if not self._connected():
                 self.do_handshake()
             arguments = (len,) if buffer is None else (len, buffer)
-            return self._call(self._tlcp().read, *arguments, patient=False)
+            return self._call(self._object.read, *arguments, patient=False)
         except ssl.SSLEOFError:
             if self.suppress_ragged_eofs and self._connected():
                 return b"" if buffer is None else 0
@@ -320,11 +210,13 @@ class TLCPSocket(socket.socket):
 
     def write(self, data: Any) -> int:
         """Send some of ``data``; returns how many bytes."""
+        if self._object is None:
+            raise ValueError("Write on closed or unwrapped SSL socket.")
         return self.send(data)
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """Read up to ``buflen`` bytes; see ``read``."""
-        if self._object is None:
+        if self._in_clear():
             return super().recv(buflen, flags)
         _no_flags("recv", flags)
         data: bytes = self.read(buflen)
@@ -333,7 +225,7 @@ class TLCPSocket(socket.socket):
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Read into ``buffer``; see ``read``."""
         size = nbytes or memoryview(buffer).nbytes
-        if self._object is None:
+        if self._in_clear():
             return super().recv_into(buffer, size, flags)
         _no_flags("recv_into", flags)
         count: int = self.read(size, buffer)
@@ -344,18 +236,19 @@ class TLCPSocket(socket.socket):
 
         Raises:
             WantWriteError: on a non-blocking socket; call again with the same data.
-            TLCPError, TimeoutError, OSError: as ``do_handshake``.
+            TimeoutError: the time is over; the same holds for what has been sealed.
+            TLCPError, OSError: as ``do_handshake``.
         """
-        if self._object is None:
+        if self._in_clear():
             return super().send(data, flags)
         _no_flags("send", flags)
-        with self._writing:
+        with self._turn(self._writing, self._deadline(), WantWriteError):
             return self._send_some(memoryview(data).cast("B"))
 
     def _send_some(self, view: memoryview) -> int:
         if self._sealed:  # by an earlier call that could not send it all
             if len(view) < self._sealed:
-                raise MisuseError("bad write retry: call send() again with the same data")
+                raise TLCPError("bad write retry: call send() again with the same data")
             self._send_unsent(self._deadline())
         else:
             if not self._connected():
@@ -363,7 +256,7 @@ class TLCPSocket(socket.socket):
             piece = view[:_WRITE_BYTES]
             self._sealed = len(piece)
             try:
-                self._call(self._tlcp().write, piece)
+                self._call(self._object.write, piece)
             except (WantWriteError, TimeoutError):
                 raise
             except BaseException:
@@ -379,7 +272,7 @@ class TLCPSocket(socket.socket):
             ValueError: the socket is non-blocking and cannot take it at once (as WantWriteError).
             TLCPError, TimeoutError, OSError: as ``do_handshake``.
         """
-        if self._object is None:
+        if self._in_clear():
             super().sendall(data, flags)
             return
         _no_flags("sendall", flags)
@@ -390,7 +283,7 @@ class TLCPSocket(socket.socket):
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file; returns the number of bytes sent."""
-        if self._object is None:
+        if self._in_clear():
             return super().sendfile(file, offset, count)
         use_send: Any = self._sendfile_use_send  # type: ignore[attr-defined]
         sent: int = use_send(file, offset, count)
@@ -410,9 +303,9 @@ class TLCPSocket(socket.socket):
             WantReadError, TimeoutError, TLCPError, OSError: as ``do_handshake``.
         """
         if self._object is None:
-            raise ValueError("No SSL wrapper around " + str(self))
+            raise ValueError(f"No SSL wrapper around {self}")
         self._call(self._object.unwrap)
-        self._object = None
+        self._object, self._unwrapped = None, True
         socket.socket.settimeout(self, self._seconds)
         return self
 
@@ -421,99 +314,61 @@ class TLCPSocket(socket.socket):
         if self._connected():
             self._call(self._say_goodbye)
 
-    def _say_goodbye(self) -> None:
-        """Have the object make its close_notify."""
-        send = getattr(self._object, "send_close_notify", None)
-        if send is not None:
-            send()
-            return
-        with contextlib.suppress(ssl.SSLError):  # OpenSSL's then waits for the peer's
-            self._object.unwrap()
-
     def shutdown(self, how: int) -> None:
         """Shut the transport down; close_notify goes first if our way is to be shut."""
         if how != socket.SHUT_RD:
             self._farewell()
         super().shutdown(how)
 
-    def _real_close(self) -> None:
-        self._farewell()
-        self._object = None
-        super()._real_close()  # type: ignore[misc]
-
-    def _farewell(self) -> None:
-        """Send close_notify if that takes no waiting: our peer can then tell that nothing is lost.
-
-        A thread that is inside the object keeps it; it must not be waited for.
-        """
-        if not self._connected() or not self._lock.acquire(timeout=_CLOSE_S):
-            return
-        try:
-            self._step(self._say_goodbye)
-        except (ssl.SSLError, ValueError):
-            return
-        finally:
-            self._lock.release()
-        with contextlib.suppress(OSError):
-            self._send_unsent(None, patient=False)
-
     # ---- what ssl.SSLSocket has as well ------------------------------------------------------
 
     def accept(self) -> tuple[TLCPSocket, Any]:
         """Accept a connection and wrap it with this socket's context."""
         new, address = super().accept()
-        wrapped = self._context.wrap_socket(
-            new,
-            server_side=True,
-            do_handshake_on_connect=self.do_handshake_on_connect,
-            suppress_ragged_eofs=self.suppress_ragged_eofs,
-        )
+        try:
+            wrapped: TLCPSocket = self._context.wrap_socket(
+                new,
+                server_side=True,
+                do_handshake_on_connect=self.do_handshake_on_connect,
+                suppress_ragged_eofs=self.suppress_ragged_eofs,
+            )
+        except BaseException:
+            new.close()
+            raise
         return wrapped, address
 
     def connect(self, address: Any) -> None:
-        """Connect, and run the handshake if ``do_handshake_on_connect``."""
-        self._check_connect()
-        super().connect(address)
-        self._begin()
+        """Connect, and run the handshake if ``do_handshake_on_connect``.
+
+        On a non-blocking socket BlockingIOError comes first, as from any socket: wait until it
+        can be written, then call ``do_handshake``.
+        """
+        self._prepare_connect()
+        try:
+            super().connect(address)
+        except BlockingIOError:
+            raise
+        except BaseException:
+            self._object = None
+            raise
+        self._go_on()
 
     def connect_ex(self, address: Any) -> int:
         """As ``connect``, with an error number instead of an exception of the transport."""
-        self._check_connect()
+        self._prepare_connect()
         code = super().connect_ex(address)
         if code == 0:
-            self._begin()
+            self._go_on()
+        elif code not in _CONNECTING:
+            self._object = None
         return code
 
-    def _check_connect(self) -> None:
+    def _prepare_connect(self) -> None:
         if self.server_side:
             raise ValueError("can't connect in server-side mode")
-        if self._object is not None:
+        if self._object is not None or self._unwrapped:
             raise ValueError("attempt to connect already-connected SSLSocket!")
-
-    def settimeout(self, value: float | None) -> None:
-        """Seconds that each call may take, None = forever, 0 = non-blocking."""
-        if value is not None and value < 0:
-            raise ValueError("Timeout value out of range")
-        self._seconds = None if value is None else float(value)
-        if self._object is None:
-            super().settimeout(value)
-
-    def gettimeout(self) -> float | None:
-        """What ``settimeout`` set."""
-        return self._seconds
-
-    @property
-    def timeout(self) -> float | None:
-        """What ``settimeout`` set."""
-        return self._seconds
-
-    def setblocking(self, flag: bool) -> None:
-        """True: wait for ever; False: do not wait."""
-        self.settimeout(None if flag else 0.0)
-
-    def getblocking(self) -> bool:
-        """Whether calls wait at all."""
-        return self._seconds != 0.0
+        self._make_object()
 
     def dup(self) -> NoReturn:
         """Raises NotImplementedError: the state of a connection cannot be shared."""
@@ -525,17 +380,24 @@ class TLCPSocket(socket.socket):
         super().settimeout(self._seconds)
         return super().detach()
 
-    def recvfrom(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Raises ValueError: a stream has no sender addresses."""
-        raise ValueError(f"recvfrom not allowed on instances of {type(self)}")
+    def recvfrom(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises ValueError while there is TLCP: a stream has no sender addresses."""
+        self._only_in_clear("recvfrom")
+        return super().recvfrom(*args, **kwargs)
 
-    def recvfrom_into(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Raises ValueError: a stream has no sender addresses."""
-        raise ValueError(f"recvfrom_into not allowed on instances of {type(self)}")
+    def recvfrom_into(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises ValueError while there is TLCP: a stream has no sender addresses."""
+        self._only_in_clear("recvfrom_into")
+        return super().recvfrom_into(*args, **kwargs)
 
-    def sendto(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Raises ValueError: a stream has one peer."""
-        raise ValueError(f"sendto not allowed on instances of {type(self)}")
+    def sendto(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises ValueError while there is TLCP: a stream has one peer."""
+        self._only_in_clear("sendto")
+        return super().sendto(*args, **kwargs)
+
+    def _only_in_clear(self, call: str) -> None:
+        if not self._in_clear():
+            raise ValueError(f"{call} not allowed on instances of {type(self)}")
 
     def recvmsg(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raises NotImplementedError: ancillary data cannot be protected."""
@@ -549,6 +411,10 @@ class TLCPSocket(socket.socket):
         """Raises NotImplementedError: ancillary data cannot be protected."""
         raise NotImplementedError(f"sendmsg not allowed on instances of {type(self)}")
 
+    def sendmsg_afalg(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises NotImplementedError: it would go around the protection."""
+        raise NotImplementedError(f"sendmsg_afalg not allowed on instances of {type(self)}")
+
     # ---- what was agreed on -------------------------------------------------------------------
 
     @property
@@ -556,6 +422,11 @@ class TLCPSocket(socket.socket):
         """What the handshake agreed on; None before its end, or if the peer speaks TLS."""
         found: HandshakeCompleted | None = getattr(self._object, "negotiated", None)
         return found
+
+    @property
+    def peer_closed(self) -> bool:
+        """Whether the peer's close_notify was read."""
+        return bool(getattr(self._object, "peer_closed", False))
 
     @property
     def peer_certificates(self) -> VerifiedPair | None:
@@ -612,7 +483,8 @@ class TLCPSocket(socket.socket):
 
     @session.setter
     def session(self, session: Any) -> None:
-        self._tlcp().session = session
+        if self._object is not None:
+            self._object.session = session
 
     @property
     def session_reused(self) -> bool | None:
@@ -622,14 +494,6 @@ class TLCPSocket(socket.socket):
     def verify_client_post_handshake(self) -> NoReturn:
         """Raises NotImplementedError: it is a message of TLS 1.3."""
         raise NotImplementedError("TLCP has no post-handshake authentication; use verify_mode")
-
-
-def _is_connected(sock: socket.socket) -> bool:
-    try:
-        socket.socket.getpeername(sock)
-    except OSError:
-        return False
-    return True
 
 
 def _no_flags(call: str, flags: int) -> None:

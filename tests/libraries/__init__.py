@@ -1,0 +1,1 @@
+"""Unmodified libraries that are given a ``TLCPContext``, each in real requests."""

@@ -1,0 +1,1 @@
+"""The faces of ``ssl``: contexts, objects and sockets, driven as programs drive them."""
