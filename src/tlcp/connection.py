@@ -56,6 +56,10 @@ _NOT_TLCP = (
     "`openssl s_client -connect HOST:PORT` says"
 )
 _TRY_WITHOUT = "An old server (GmSSL up to 3.1) may refuse every extension: try without any"
+_REFUSED_IN_SILENCE = (
+    "Most often it refused our certificates, or that we sent none, and its alert was lost; "
+    "its log says why"
+)
 #: What an alert in the handshake most often means for the side that receives it.
 _ADVICE: dict[int, str] = {
     AlertDescription.BAD_RECORD_MAC: "The two sides have different keys: most often the server's "
@@ -399,6 +403,8 @@ class Connection:
         hint = ""
         if self._awaits_server_hello:
             hint = _NOT_TLCP + (". " + _TRY_WITHOUT if self._config.extensions else "")
+        elif self.role == "client" and self._machine.expecting == "ChangeCipherSpec":
+            hint = _REFUSED_IN_SILENCE
         return TruncatedError(
             f"the {self.peer_role} ended the connection in the middle of the handshake",
             expected=self._machine.expecting,

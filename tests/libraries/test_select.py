@@ -36,12 +36,7 @@ def read_all(stream: Any, count: int) -> int:
     return got
 
 
-AHEAD = "a TLCPSocket reads several records ahead and keeps what the caller has no room for"
-
-
-@pytest.mark.parametrize(
-    "protocol", ["tls", pytest.param("tlcp", marks=pytest.mark.xfail(strict=True, reason=AHEAD))]
-)
+@pytest.mark.parametrize("protocol", ["tls", "tlcp"])
 def test_what_is_left_can_be_waited_for(protocol: str, pki: PKI, tmp_path: Path) -> None:
     if protocol == "tls":
         server, certificate = tls_pair(tmp_path)

@@ -48,21 +48,26 @@ class RecordCounter:
 
     def _is_one_record(self, data: bytes) -> bool:
         """The common case: exactly one record, from border to border."""
-        at_border = not self._body_left and len(self._header) in (0, HEADER_BYTES)
         body_bytes = len(data) - HEADER_BYTES
-        return at_border and 0 < body_bytes == int.from_bytes(data[_LENGTH], "big")
+        return self.at_border and 0 < body_bytes == int.from_bytes(data[_LENGTH], "big")
+
+    @property
+    def at_border(self) -> bool:
+        """Whether the last record is complete."""
+        return not self._body_left and len(self._header) in (0, HEADER_BYTES)
 
     @property
     def missing(self) -> int:
         """How many bytes can be taken without passing the end of a record; at least 1."""
         return self._body_left or HEADER_BYTES - len(self._header) % HEADER_BYTES
 
-    def whole(self, data: bytes, *, run: bool) -> int:
+    def whole(self, data: bytes, *, room: int) -> int:
         """How many of these bytes, which come next, to take.
 
         Args:
             data: what the transport has.
-            run: several records of application data may be taken, not just one.
+            room: how many bytes of application data are wanted: records that follow the first
+                are taken only if all of them fit.
 
         Returns:
             The size of the whole records, or all of the data if there is no whole one.
@@ -77,7 +82,9 @@ class RecordCounter:
             if border and not is_data:
                 break
             if len(ahead._header) == HEADER_BYTES and not ahead._body_left:
+                if at > room and border:
+                    break
                 border = at
-                if not run or not is_data:
+                if not is_data:
                     break
         return border or len(data)

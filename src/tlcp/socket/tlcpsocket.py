@@ -200,7 +200,8 @@ class TLCPSocket(ObjectSocket):
             if not self._connected():
                 self.do_handshake()
             arguments = (len,) if buffer is None else (len, buffer)
-            return self._call(self._object.read, *arguments, patient=False)
+            room = len if buffer is None else memoryview(buffer).nbytes
+            return self._call(self._object.read, *arguments, patient=False, room=room)
         except ssl.SSLEOFError:
             if self.suppress_ragged_eofs and self._connected():
                 return b"" if buffer is None else 0

@@ -64,6 +64,7 @@ class ObjectSocket(socket.socket):
     _unsent: bytearray  # sealed, not yet taken by the transport
     _fills: int  # how often bytes were fetched
     _look: int  # how many bytes to look at next
+    _room: int  # how many bytes of data the reader takes
     _waiting: int  # threads that wait for the transport
     _forks: int  # when it was made
     _counter: RecordCounter
@@ -74,10 +75,12 @@ class ObjectSocket(socket.socket):
         self._object, self._seconds = None, seconds
         self._lock, self._reading = threading.RLock(), threading.RLock()
         self._sending, self._unsent = threading.RLock(), bytearray()
-        self._fills, self._waiting, self._look = 0, 0, _LOOK_BYTES
+        self._fills, self._waiting, self._look, self._room = 0, 0, _LOOK_BYTES, 0
         self._forks, self._counter = _Forks.count, RecordCounter()
 
-    def _call(self, operation: Callable[..., T], *arguments: Any, patient: bool = True) -> T:
+    def _call(
+        self, operation: Callable[..., T], *arguments: Any, patient: bool = True, room: int = 0
+    ) -> T:
         """Run an operation of the object, fetching and sending bytes until it is done.
 
         Args:
@@ -85,6 +88,7 @@ class ObjectSocket(socket.socket):
             arguments: for it.
             patient: wait until the transport has taken what it made. A reader must not wait for
                 room to write: the peer may be waiting for it to read.
+            room: bytes of data that the caller can take.
 
         Raises:
             WantReadError, WantWriteError: on a non-blocking socket.
@@ -99,7 +103,7 @@ class ObjectSocket(socket.socket):
                     result = self._step(operation, *arguments)
             except ssl.SSLWantReadError:
                 self._send_unsent(deadline, patient=False)
-                self._fill(fills, deadline)
+                self._fill(fills, deadline, room)
                 continue
             except ssl.SSLZeroReturnError:
                 raise
@@ -122,12 +126,12 @@ class ObjectSocket(socket.socket):
 
     # ---- reading -----------------------------------------------------------------------------
 
-    def _fill(self, fills: int, deadline: float | None) -> None:
+    def _fill(self, fills: int, deadline: float | None, room: int) -> None:
         """Fetch bytes of the peer, unless another thread has done so since ``fills``."""
         with self._turn(self._reading, deadline, WantReadError):
             if self._fills != fills:
                 return
-            data = self._fetch(deadline)
+            data = self._fetch(deadline, room)
             with self._lock:
                 self._fills += 1
                 self._counter.feed(data)
@@ -136,7 +140,7 @@ class ObjectSocket(socket.socket):
                 else:
                     self._incoming.write_eof()
 
-    def _fetch(self, deadline: float | None) -> bytes:
+    def _fetch(self, deadline: float | None, room: int) -> bytes:
         """Bytes of the peer, none at the end of the stream.
 
         A reset counts as an end: what came before it is looked at first.
@@ -146,9 +150,9 @@ class ObjectSocket(socket.socket):
                 there = socket.socket.recv(self, self._look, socket.MSG_PEEK)
                 full = len(there) == self._look
                 self._look = min(self._look << 2, _READ_BYTES) if full else _LOOK_BYTES
-                # Not a byte more than we can decrypt now: whoever waits with select() must see it.
-                run = getattr(self._object, "decrypts_all", False)
-                return socket.socket.recv(self, self._counter.whole(there, run=run))
+                # No more than the caller takes now: whoever waits with select() must see the rest.
+                room = room if getattr(self._object, "decrypts_all", False) else 0
+                return socket.socket.recv(self, self._counter.whole(there, room=room))
             except (BlockingIOError, InterruptedError):
                 self._wait(select.POLLIN, deadline, WantReadError)
             except (ConnectionResetError, BrokenPipeError):
