@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Literal, Self
 
+from tlcp import advice
 from tlcp.alerts import AlertDescription, AlertLevel
 from tlcp.config import Config
 from tlcp.errors import (
@@ -48,43 +49,6 @@ from tlcp.wire.messages import HANDSHAKE_HEADER_BYTES, Alert, ChangeCipherSpec
 __all__ = ["Connection"]
 
 Role = Literal["client", "server"]
-
-_TLS_MAJOR = 3
-
-_NOT_TLCP = (
-    "Most often this port speaks TLS or something else, not TLCP: see what "
-    "`openssl s_client -connect HOST:PORT` says"
-)
-_TRY_WITHOUT = "An old server (GmSSL up to 3.1) may refuse every extension: try without any"
-_REFUSED_IN_SILENCE = (
-    "Most often it refused our certificates, or that we sent none, and its alert was lost; "
-    "its log says why"
-)
-#: What an alert in the handshake most often means for the side that receives it.
-_ADVICE: dict[int, str] = {
-    AlertDescription.BAD_RECORD_MAC: "The two sides have different keys: most often the server's "
-    "encryption certificate and key do not belong together",
-    AlertDescription.BAD_CERTIFICATE: "The {peer} refused our certificates: make sure that both "
-    "are there and belong together, and that they are for the host name that the client uses",
-    AlertDescription.UNSUPPORTED_CERTIFICATE: "The {peer} refused our certificates: make sure that "
-    "the signing and the encryption certificate are not in each other's place",
-    AlertDescription.CERTIFICATE_REVOKED: "Our certificates were revoked: ask the CA for new ones",
-    AlertDescription.CERTIFICATE_EXPIRED: "Look at the dates of our certificates, and at both "
-    "clocks",
-    AlertDescription.CERTIFICATE_UNKNOWN: "The {peer} refused our certificates; its log says why",
-    AlertDescription.UNKNOWN_CA: "Make the {peer} trust the CA that issued our certificates, and "
-    "send the intermediate CAs with them",
-}
-#: The same where a ClientHello is answered with an alert.
-_HELLO_ADVICE: dict[int, str] = {
-    AlertDescription.UNEXPECTED_MESSAGE: _TRY_WITHOUT,
-    AlertDescription.DECODE_ERROR: _TRY_WITHOUT,
-    AlertDescription.HANDSHAKE_FAILURE: "Most often there is no common cipher suite; "
-    "ECC_SM4_CBC_SM3 is the one every stack has",
-    AlertDescription.INSUFFICIENT_SECURITY: "Most often there is no common cipher suite",
-    AlertDescription.PROTOCOL_VERSION: "The server does not speak TLCP on this port",
-    AlertDescription.UNRECOGNIZED_NAME: "It does not serve the host name asked for",
-}
 
 
 class Connection:
@@ -371,28 +335,16 @@ class Connection:
             self._config.trace(TracedMessage(sender, content_type, data, protected))
 
     def _advice(self, alert: int) -> str:
-        """What an alert in the handshake most often means for our own side's settings."""
         if self._machine.done:
             return ""
-        version = self._records.last_version
-        if version >> 8 == _TLS_MAJOR:
-            return (
-                f"It came in a TLS record ({version:04x}): this port probably speaks TLS, not TLCP"
-            )
-        if self._awaits_server_hello:
-            return _HELLO_ADVICE.get(alert, "") + self._suites_held_back()
-        if self.role == "client" and alert == AlertDescription.HANDSHAKE_FAILURE:
-            return "If the server demands a client certificate, give this client its pair"
-        return _ADVICE.get(alert, "").format(peer=self.peer_role)
-
-    @property
-    def _awaits_server_hello(self) -> bool:
-        return self.role == "client" and self._machine.expecting == "ServerHello"
-
-    def _suites_held_back(self) -> str:
-        if len(self._config.client_suites()) == len(self._config.suites):
-            return ""
-        return ". ECDHE suites were not offered: they need a client encryption certificate and key"
+        held_back = len(self._config.client_suites()) < len(self._config.suites)
+        return advice.on_alert(
+            alert,
+            role=self.role,
+            awaited=self._machine.expecting,
+            record_version=self._records.last_version,
+            suites_held_back=held_back,
+        )
 
     def _truncated(self) -> TLCPError:
         if self._machine.done:
@@ -400,15 +352,11 @@ class Connection:
                 f"the {self.peer_role} ended the connection without close_notify",
                 expected="close_notify: data may be missing",
             )
-        hint = ""
-        if self._awaits_server_hello:
-            hint = _NOT_TLCP + (". " + _TRY_WITHOUT if self._config.extensions else "")
-        elif self.role == "client" and self._machine.expecting == "ChangeCipherSpec":
-            hint = _REFUSED_IN_SILENCE
+        awaited = self._machine.expecting
         return TruncatedError(
             f"the {self.peer_role} ended the connection in the middle of the handshake",
-            expected=self._machine.expecting,
-            hint=hint,
+            expected=awaited,
+            hint=advice.on_end(self.role, awaited, extensions=self._config.extensions),
         )
 
     def _fail(self, error: TLCPError) -> TLCPError:
@@ -416,7 +364,7 @@ class Connection:
         if self._error is None:
             done = self._machine.done
             if isinstance(error, BadRecordMAC) and not done:
-                error.hint = _ADVICE[AlertDescription.BAD_RECORD_MAC]
+                error.hint = advice.DIFFERENT_KEYS
             error.at(self.role, "" if done else f"waiting for {self._machine.expecting}")
             self._error = error
             if (alert := error.alert_to_send) is not None and not self._closed:

@@ -85,7 +85,7 @@ class TLCPError(ssl.SSLError):
 
     def __init__(self, what: str, *, expected: str = "", hint: str = "") -> None:
         self.what, self.expected, self.hint = what, expected, hint
-        # urllib3 and aiohttp show ``args`` and ``strerror``, never str(): the advice goes there, too
+        # urllib3 and aiohttp show ``args`` and ``strerror``, never str(): advice goes there, too
         super().__init__(self.ssl_errno, self._sentence())
         self.side, self.during = "", ""
         self.library = "TLCP"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
