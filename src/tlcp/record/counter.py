@@ -74,6 +74,8 @@ class RecordCounter:
         """
         if self._is_one_record(data):
             return len(data)
+        if not self.at_border:
+            room = 0  # what was taken of this record comes with the rest, and its size is unknown
         ahead, at, border = RecordCounter(), 0, 0
         ahead._header, ahead._body_left = self._header, self._body_left
         while at < len(data):

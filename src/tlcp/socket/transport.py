@@ -64,7 +64,6 @@ class ObjectSocket(socket.socket):
     _unsent: bytearray  # sealed, not yet taken by the transport
     _fills: int  # how often bytes were fetched
     _look: int  # how many bytes to look at next
-    _room: int  # how many bytes of data the reader takes
     _waiting: int  # threads that wait for the transport
     _forks: int  # when it was made
     _counter: RecordCounter
@@ -75,7 +74,7 @@ class ObjectSocket(socket.socket):
         self._object, self._seconds = None, seconds
         self._lock, self._reading = threading.RLock(), threading.RLock()
         self._sending, self._unsent = threading.RLock(), bytearray()
-        self._fills, self._waiting, self._look, self._room = 0, 0, _LOOK_BYTES, 0
+        self._fills, self._waiting, self._look = 0, 0, _LOOK_BYTES
         self._forks, self._counter = _Forks.count, RecordCounter()
 
     def _call(
