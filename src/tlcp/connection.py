@@ -143,7 +143,7 @@ class Connection:
             TruncatedError: the transport ended without close_notify.
         """
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)  # or each call would add its frames
         try:
             while not self._events:
                 record = None if self._peer_closed else self._records.next_record()
@@ -167,7 +167,7 @@ class Connection:
             TLCPError: the connection has failed before.
         """
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)
         if self._closed:
             raise ClosedError("this side has closed the connection and cannot send any more")
         if not self._machine.done:
