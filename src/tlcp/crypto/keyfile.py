@@ -1,7 +1,7 @@
 """SM2 private keys in files: PKCS#8 and SEC1, PEM or DER.
 
 Files of OpenSSL 3, Tongsuo, TASSL, Kona and GmSSL's unencrypted form are read; PKCS#8 is written,
-because it is the one form that every stack reads.  Encrypted files are refused with advice.
+because it is the one form that every stack reads.  Encrypted PKCS#8 is read, see ``pbes2.py``.
 
 Spec: GB/T 35276-2017 6 (SM2 keys); RFC 5208, RFC 5915 (their files)
 """
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import ObjectIdentifier
 
+from tlcp.crypto.pbes2 import decrypt_pkcs8
 from tlcp.crypto.pem import PemBlock, is_pem, split_pem, to_pem
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import ConfigError
@@ -26,9 +27,9 @@ SM2_CURVE: Final = ObjectIdentifier("1.2.156.10197.1.301")
 
 # OpenSSL 3 writes "SM2 PRIVATE KEY" where older tools write "EC PRIVATE KEY".
 _SEC1_LABELS: Final = ("EC PRIVATE KEY", "SM2 PRIVATE KEY")
-_ENCRYPTED: Final = (
-    "encrypted keys are not supported yet; decrypt it with "
-    "`openssl pkey -in KEY -out CLEAR` and protect the file with mode 0600"
+_OLD_ENCRYPTION: Final = (
+    "the private key is encrypted in OpenSSL's old way (Proc-Type, DEK-Info); convert it with "
+    "`openssl pkcs8 -topk8 -in KEY -out NEW`"
 )
 
 
@@ -81,16 +82,16 @@ def load_private_key(data: bytes, password: bytes | None = None) -> SM2PrivateKe
 
     Args:
         data: a PEM file (blocks of other kinds are skipped) or DER, PKCS#8 or SEC1.
-        password: kept for encrypted files; not used for a key in the clear.
+        password: for encrypted PKCS#8; not used for a key in the clear.
 
     Raises:
-        ConfigError: no key, several keys, an encrypted key, a key of another kind, or a public
-            key in the file that is not its own.
+        ConfigError: no key, several keys, a key of another kind, a missing or wrong password, or
+            a public key in the file that is not its own.
 
     Spec: GB/T 35276-2017 6.1; RFC 5208 5, RFC 5915 3
     """
     if not is_pem(data):
-        return _load_der(data)
+        return _load_der(data, password)
     blocks = split_pem(data)
     keys = [block for block in blocks if block.label.endswith("PRIVATE KEY")]
     if len(keys) > 1:
@@ -101,7 +102,7 @@ def load_private_key(data: bytes, password: bytes | None = None) -> SM2PrivateKe
     if not keys:
         found = ", ".join(sorted({block.label for block in blocks})) or "no PEM block"
         raise ConfigError(f"expected a private key, but the file holds {found}")
-    return _load_block(keys[0])
+    return _load_block(keys[0], password)
 
 
 def dump_private_key(key: SM2PrivateKey) -> bytes:
@@ -124,9 +125,11 @@ def dump_private_key(key: SM2PrivateKey) -> bytes:
     return to_pem("PRIVATE KEY", asn1.encode_der(outer))
 
 
-def _load_block(block: PemBlock) -> SM2PrivateKey:
-    if block.encrypted or block.label == "ENCRYPTED PRIVATE KEY":
-        raise ConfigError(_ENCRYPTED)
+def _load_block(block: PemBlock, password: bytes | None) -> SM2PrivateKey:
+    if block.encrypted:
+        raise ConfigError(_OLD_ENCRYPTION)
+    if block.label == "ENCRYPTED PRIVATE KEY":
+        return _load_encrypted(block.der, password)
     if block.label in _SEC1_LABELS:
         return _load_sec1(block.der, need_curve=True)
     if block.label == "PRIVATE KEY":
@@ -134,14 +137,20 @@ def _load_block(block: PemBlock) -> SM2PrivateKey:
     raise ConfigError(f"expected an SM2 private key, got {_describe(block.der, block.label)}")
 
 
-def _load_der(data: bytes) -> SM2PrivateKey:
+def _load_encrypted(der: bytes, password: bytes | None) -> SM2PrivateKey:
+    if password is None:
+        raise ConfigError("the private key is encrypted, and no password is given")
+    return _load_pkcs8(decrypt_pkcs8(der, password))
+
+
+def _load_der(data: bytes, password: bytes | None) -> SM2PrivateKey:
     """Tell the kinds of DER apart by what decodes; they share no shape."""
     if _decodes(_PrivateKeyInfo, data):
         return _load_pkcs8(data)
     if _decodes(_EcPrivateKey, data):
         return _load_sec1(data, need_curve=True)
     if _decodes(_EncryptedPrivateKeyInfo, data):
-        raise ConfigError(_ENCRYPTED)
+        return _load_encrypted(data, password)
     what = _describe(data, "neither PEM nor the DER of a private key")
     raise ConfigError(f"expected an SM2 private key, got {what}")
 

@@ -67,7 +67,7 @@ class Identity:
             sign_key: its private key, PEM or DER, PKCS#8 or SEC1.
             enc_cert: PEM; the encryption certificate first, CA certificates may follow.
             enc_key: its private key.
-            password: for encrypted keys, which cannot be read yet.
+            password: for encrypted keys (PKCS#8).
 
         Raises:
             ConfigError: a file cannot be read, or holds something else; the text names it.
@@ -115,7 +115,7 @@ class Identity:
 
         Args:
             paths: one file, or several that belong together.
-            password: for encrypted keys, which cannot be read yet.
+            password: for encrypted keys (PKCS#8).
 
         Raises:
             ConfigError: a key or a certificate is missing, or it cannot be told which is which.
