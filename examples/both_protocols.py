@@ -37,8 +37,9 @@ def serve(pki: Path, port: int) -> None:
         sign=(pki / "server.sign.crt", pki / "server.sign.key"),
         enc=(pki / "server.enc.crt", pki / "server.enc.key"),
     )
-    context.verify_mode = ssl.CERT_REQUIRED  # no client without a certificate
-    # clients whose first record is TLS get this standard context; all others get TLCP
+    context.verify_mode = ssl.CERT_REQUIRED  # no TLCP client without a certificate
+    # clients whose first record is TLS get this standard context, with rules of its own:
+    # give it load_verify_locations(...) and verify_mode = ssl.CERT_REQUIRED for the same here
     context.tls_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.tls_context.load_cert_chain(pki / "tls.crt", pki / "tls.key")
 

@@ -20,7 +20,10 @@ _NOT_TLCP = (
     "Most often this port speaks TLS or something else, not TLCP: see what "
     "`openssl s_client -connect HOST:PORT` says"
 )
-_TRY_WITHOUT = "An old server (GmSSL up to 3.1) may refuse every extension: try without any"
+_TRY_WITHOUT = (
+    "An old server (GmSSL up to 3.1) may refuse every extension: try without any "
+    "(--no-extensions, Config(extensions=False))"
+)
 _HELD_BACK = ". ECDHE suites were not offered: they need a client encryption certificate and key"
 _REFUSED_IN_SILENCE = (
     "Most often it refused our certificates, or that we sent none, and its alert was lost; "
@@ -30,7 +33,8 @@ _REFUSED_IN_SILENCE = (
 _ADVICE: dict[int, str] = {
     AlertDescription.BAD_RECORD_MAC: DIFFERENT_KEYS,
     AlertDescription.BAD_CERTIFICATE: "The {peer} refused our certificates: make sure that both "
-    "are there and belong together, and that they are for the host name that the client uses",
+    "are there and belong together, that a server's are for the host name that its client uses, "
+    "and that the {peer} trusts the very CA that issued them",
     AlertDescription.UNSUPPORTED_CERTIFICATE: "The {peer} refused our certificates: make sure that "
     "the signing and the encryption certificate are not in each other's place",
     AlertDescription.CERTIFICATE_REVOKED: "Our certificates were revoked: ask the CA for new ones",

@@ -140,7 +140,8 @@ class Config:
         if self.trust is None or not self.trust.anchors:
             raise ConfigError(
                 "no trusted CA is configured, so the server cannot be verified; "
-                "give the CA that issued its certificates"
+                "give the CA that issued its certificates (--ca, or cafile= of "
+                "create_default_context, or load_verify_locations)"
             )
         if server_name is None and not self.dangerous_skip_host_check:
             raise ConfigError(

@@ -267,7 +267,8 @@ class TLCPContext(ssl.SSLContext):
     def tls_context(self) -> ssl.SSLContext | None:
         """A standard server context for clients that speak TLS on the same port, or None.
 
-        The first record tells: version 01 01 is TLCP, version 03 xx is TLS.
+        The first record tells: version 01 01 is TLCP, version 03 xx is TLS. The standard context
+        has rules of its own: whoever speaks TLS passes by the ``verify_mode`` of this one.
         """
         return self._tls_context
 

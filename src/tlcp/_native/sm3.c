@@ -1,16 +1,26 @@
-/* SM3 in portable C.  Spec: GB/T 32905-2016 5 */
+/* SM3 and HMAC: one stream in portable C, and the work on many streams together. */
 #include "sm3.h"
 
+#include "cpu.h"
 #include "limbs.h"
 
-static inline uint32_t rotate(uint32_t x, int n)
-{
-    return x << n | x >> (32 - n);
-}
+#define TARGET
+#define BLOCKS sm3_blocks_portable
+static void BLOCKS(uint32_t state[8], const uint8_t *data, size_t blocks);
+#include "sm3_scalar.h"
 
-static inline uint32_t load32(const uint8_t *p)
+static const uint32_t initial[8] = {0x7380166f, 0x4914b2b9, 0x172442d7, 0xda8a0600,
+                                    0xa96f30bc, 0x163138aa, 0xe38dee4d, 0xb0fb0e4e};
+
+void sm3_blocks(uint32_t state[8], const uint8_t *data, size_t blocks)
 {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+#if CPU_X86
+    if (cpu_level >= CPU_AVX2) {
+        sm3_blocks_bmi2(state, data, blocks);
+        return;
+    }
+#endif
+    sm3_blocks_portable(state, data, blocks);
 }
 
 static inline void store32(uint8_t *p, uint32_t x)
@@ -19,78 +29,35 @@ static inline void store32(uint8_t *p, uint32_t x)
         p[i] = (uint8_t)(x >> (24 - 8 * i));
 }
 
-static inline uint32_t permute0(uint32_t x)
+void sm3_store(uint8_t out[32], const uint32_t state[8])
 {
-    return x ^ rotate(x, 9) ^ rotate(x, 17);
-}
-
-static inline uint32_t permute1(uint32_t x)
-{
-    return x ^ rotate(x, 15) ^ rotate(x, 23);
-}
-
-static void expand(uint32_t w[68], const uint8_t block[64])
-{
-    for (int i = 0; i < 16; i++)
-        w[i] = load32(block + 4 * i);
-    for (int i = 16; i < 68; i++)
-        w[i] = permute1(w[i - 16] ^ w[i - 9] ^ rotate(w[i - 3], 15)) ^ rotate(w[i - 13], 7) ^
-               w[i - 6];
-}
-
-static void compress(uint32_t state[8], const uint8_t block[64])
-{
-    uint32_t w[68], v[8];
-    expand(w, block);
-    memcpy(v, state, sizeof v);
-    uint32_t constant = 0x79cc4519;
-    for (int i = 0; i < 64; i++) {
-        uint32_t a = v[0], b = v[1], c = v[2], e = v[4], f = v[5], g = v[6];
-        if (i == 16)
-            constant = rotate(0x7a879d8a, 16);
-        uint32_t a12 = rotate(a, 12);
-        uint32_t ss1 = rotate(a12 + e + constant, 7);
-        uint32_t ff = i < 16 ? a ^ b ^ c : (a & b) | (a & c) | (b & c);
-        uint32_t gg = i < 16 ? e ^ f ^ g : (e & f) | (~e & g);
-        uint32_t tt1 = ff + v[3] + (ss1 ^ a12) + (w[i] ^ w[i + 4]);
-        uint32_t tt2 = gg + v[7] + ss1 + w[i];
-        v[3] = c;
-        v[2] = rotate(b, 9);
-        v[1] = a;
-        v[0] = tt1;
-        v[7] = g;
-        v[6] = rotate(f, 19);
-        v[5] = e;
-        v[4] = permute0(tt2);
-        constant = rotate(constant, 1);
-    }
     for (int i = 0; i < 8; i++)
-        state[i] ^= v[i];
+        store32(out + 4 * i, state[i]);
 }
 
 void sm3_start(sm3 *h)
 {
-    static const uint32_t initial[8] = {0x7380166f, 0x4914b2b9, 0x172442d7, 0xda8a0600,
-                                        0xa96f30bc, 0x163138aa, 0xe38dee4d, 0xb0fb0e4e};
     memcpy(h->state, initial, sizeof initial);
     h->length = 0;
 }
 
 void sm3_update(sm3 *h, const uint8_t *data, size_t length)
 {
-    size_t used = (size_t)(h->length % 64);
+    size_t used = (size_t)(h->length % 64), take;
+    if (length == 0)
+        return;
     h->length += length;
-    while (length > 0) {
-        size_t take = 64 - used < length ? 64 - used : length;
+    if (used > 0) {
+        take = 64 - used < length ? 64 - used : length;
         memcpy(h->block + used, data, take);
         data += take;
         length -= take;
-        used += take;
-        if (used == 64) {
-            compress(h->state, h->block);
-            used = 0;
-        }
+        if (used + take < 64)
+            return;
+        sm3_blocks(h->state, h->block, 1);
     }
+    sm3_blocks(h->state, data, length / 64);
+    memcpy(h->block, data + (length & ~(size_t)63), length & 63);
 }
 
 void sm3_finish(sm3 *h, uint8_t out[32])
@@ -100,13 +67,162 @@ void sm3_finish(sm3 *h, uint8_t out[32])
     h->block[used++] = 0x80;
     if (used > 56) {
         memset(h->block + used, 0, 64 - used);
-        compress(h->state, h->block);
+        sm3_blocks(h->state, h->block, 1);
         used = 0;
     }
     memset(h->block + used, 0, 56 - used);
     store32(h->block + 56, (uint32_t)(bits >> 32));
     store32(h->block + 60, (uint32_t)bits);
-    compress(h->state, h->block);
+    sm3_blocks(h->state, h->block, 1);
+    sm3_store(out, h->state);
+}
+
+/* ---- many streams ---- */
+
+static size_t first_piece(sm3_job *job)
+{
+    for (int i = 0; i < 3; i++)
+        if (job->blocks[i] > 0)
+            return (size_t)i;
+    return 3;
+}
+
+static void alone(sm3_job *job)
+{
+    for (int i = 0; i < 3; i++) {
+        sm3_blocks(job->state, job->data[i], job->blocks[i]);
+        job->blocks[i] = 0;
+    }
+}
+
+/* One stream at a time is faster below this number of them. */
+#define FEW 3
+
+typedef struct {
+    uint32_t state[8][SM3_LANES];
+    sm3_job *job[SM3_LANES];
+    size_t active;
+} lane_set;
+
+static void enter(lane_set *set, size_t lane, sm3_job *job)
+{
     for (int i = 0; i < 8; i++)
-        store32(out + 4 * i, h->state[i]);
+        set->state[i][lane] = job->state[i];
+    set->job[lane] = job;
+}
+
+static void leave(lane_set *set, size_t lane)
+{
+    for (int i = 0; i < 8; i++)
+        set->job[lane]->state[i] = set->state[i][lane];
+}
+
+/* The next job with something to do, or NULL. */
+static sm3_job *take(sm3_job **next, const sm3_job *end)
+{
+    while (*next < end && first_piece(*next) == 3)
+        (*next)++;
+    return *next < end ? (*next)++ : NULL;
+}
+
+/* Go on in all lanes until one of them needs its next piece; then refill or close lanes. */
+static void advance(lane_set *set, sm3_lanes *work, size_t lanes, sm3_job **next,
+                    const sm3_job *end)
+{
+    const uint8_t *data[SM3_LANES];
+    size_t piece[SM3_LANES], run = (size_t)-1;
+    for (size_t i = 0; i < set->active; i++) {
+        piece[i] = first_piece(set->job[i]);
+        data[i] = set->job[i]->data[piece[i]];
+        if (set->job[i]->blocks[piece[i]] < run)
+            run = set->job[i]->blocks[piece[i]];
+    }
+    for (size_t i = set->active; i < lanes; i++) /* idle lanes read what another one reads */
+        data[i] = data[0];
+    work(set->state, data, run);
+    for (size_t i = set->active; i-- > 0;) {
+        sm3_job *job = set->job[i];
+        job->data[piece[i]] += 64 * run;
+        job->blocks[piece[i]] -= run;
+        if (first_piece(job) < 3)
+            continue;
+        leave(set, i);
+        if ((job = take(next, end)) != NULL) {
+            enter(set, i, job);
+            continue;
+        }
+        size_t last = --set->active;
+        if (i < last) {
+            leave(set, last);
+            enter(set, i, set->job[last]);
+        }
+    }
+}
+
+static void together(sm3_job *jobs, size_t n, sm3_lanes *work, size_t lanes)
+{
+    lane_set set;
+    memset(&set, 0, sizeof set);
+    sm3_job *next = jobs, *end = jobs + n, *job;
+    while (set.active < lanes && (job = take(&next, end)) != NULL)
+        enter(&set, set.active++, job);
+    while (set.active >= FEW)
+        advance(&set, work, lanes, &next, end);
+    for (size_t i = 0; i < set.active; i++) {
+        leave(&set, i);
+        alone(set.job[i]);
+    }
+    wipe(&set, sizeof set);
+}
+
+void sm3_run(sm3_job *jobs, size_t n)
+{
+#if CPU_X86
+    if (cpu_level == CPU_AVX512 && n >= FEW) {
+        together(jobs, n, sm3_lanes_avx512, 16);
+        return;
+    }
+    if (cpu_level >= CPU_AVX2 && n >= FEW) {
+        together(jobs, n, sm3_lanes_avx2, 8);
+        return;
+    }
+#else
+    (void)together;
+#endif
+    for (size_t i = 0; i < n; i++)
+        alone(&jobs[i]);
+}
+
+/* ---- HMAC ---- */
+
+void hmac_set_key(hmac_key *key, const uint8_t *bytes, size_t length)
+{
+    uint8_t block[64] = {0};
+    if (length > 64) {
+        sm3 h;
+        sm3_start(&h);
+        sm3_update(&h, bytes, length);
+        sm3_finish(&h, block);
+        wipe(&h, sizeof h);
+    } else if (length > 0) {
+        memcpy(block, bytes, length);
+    }
+    for (int i = 0; i < 64; i++)
+        block[i] ^= 0x36;
+    memcpy(key->inner, initial, sizeof initial);
+    sm3_blocks(key->inner, block, 1);
+    for (int i = 0; i < 64; i++)
+        block[i] ^= 0x36 ^ 0x5c;
+    memcpy(key->outer, initial, sizeof initial);
+    sm3_blocks(key->outer, block, 1);
+    wipe(block, sizeof block);
+}
+
+void hmac_outer_block(uint8_t block[64], const uint32_t inner[8])
+{
+    memset(block, 0, 64);
+    sm3_store(block, inner);
+    block[32] = 0x80;
+    block[62] = (64 + 32) * 8 >> 8;
+    block[63] = ((64 + 32) * 8) & 0xff;
 }

@@ -1,4 +1,5 @@
-/* The C interface of tlcp: arithmetic only, no DER, no allocation, no state.
+/* The C interface of tlcp: arithmetic only, no DER, no allocation, no state but the choice of
+ * code paths.
  *
  * The Python binding reads this file too (lines starting with '#' are dropped), so keep it to
  * plain declarations. Numbers are big-endian, 32 bytes; a point is x || y, 64 bytes; points at
@@ -13,8 +14,88 @@
 
 #pragma GCC visibility push(default)
 
+/* Choose the code paths: 0 portable C, 1 AVX2, 2 AVX2 and GFNI, 3 AVX-512; more than the processor
+ * has, or -1, gives the best. Returns what was chosen. Not while other threads compute. */
+int tlcp_cpu_select(int level);
+int tlcp_cpu_level(void);
+
 /* SM3 of data (GB/T 32905). */
 int tlcp_sm3(uint8_t out[32], const uint8_t *data, size_t length);
+
+/* SM3 of data in pieces; finish leaves the state as it was. */
+typedef struct {
+    uint64_t words[13];
+} tlcp_sm3_state;
+
+int tlcp_sm3_start(tlcp_sm3_state *h);
+int tlcp_sm3_update(tlcp_sm3_state *h, const uint8_t *data, size_t length);
+int tlcp_sm3_finish(const tlcp_sm3_state *h, uint8_t out[32]);
+
+/* HMAC-SM3 under a key of any length: of count texts of the same length that lie one after the
+ * other, as do the results of 32 bytes.  RFC 2104 */
+int tlcp_hmac_sm3(uint8_t *out, const uint8_t *key, size_t key_length, const uint8_t *data,
+                  size_t length, size_t count);
+
+/* ---- SM4, any number of bytes ----
+ * Whole blocks in CBC mode, no padding added or removed: the IV, then the text, lie in data, size
+ * bytes in all, and the text is replaced; count such pieces lie one after the other. GCM has 12-byte nonces; open returns 0 and zeros if the tag is wrong. */
+
+typedef struct {
+    uint64_t words[368];
+} tlcp_sm4_key;
+
+int tlcp_sm4_start(tlcp_sm4_key *k, const uint8_t key[16]);
+int tlcp_sm4_cbc_encrypt(const tlcp_sm4_key *k, uint8_t *data, size_t size, size_t count);
+int tlcp_sm4_cbc_decrypt(const tlcp_sm4_key *k, uint8_t *data, size_t size, size_t count);
+int tlcp_sm4_gcm_seal(const tlcp_sm4_key *k, uint8_t *out, uint8_t tag[16],
+                      const uint8_t nonce[12], const uint8_t *aad, size_t aad_length,
+                      const uint8_t *data, size_t length);
+int tlcp_sm4_gcm_open(const tlcp_sm4_key *k, uint8_t *out, const uint8_t tag[16],
+                      const uint8_t nonce[12], const uint8_t *aad, size_t aad_length,
+                      const uint8_t *data, size_t length);
+
+/* ---- Batches of records (GB/T 38636-2020 6.3.3) ----
+ * A batch is count records of one type with consecutive sequence numbers. Plaintexts lie one after
+ * the other; fragments too, each behind a gap (5 for the headers of a stream, which were checked
+ * before, or 0). lengths are those of the plaintexts to seal or of the fragments to open.
+ *
+ * sealed_size gives what seal writes, headers included, or 0 if a length does not fit a record.
+ * seal returns 0 and writes nothing if sizes and lengths do not agree.
+ *
+ * open returns how many records there are before the first bad one, and writes the lengths of their
+ * plaintexts to plain. If a record is good but too long, its length is in plain, too. GCM writes
+ * the plaintexts to out, which has room for all that there may be; CBC leaves them in data, from
+ * where take copies them. Bytes of bad records are zeroed. */
+
+/* How many complete records of a type follow each other in a stream, at most most. */
+size_t tlcp_record_run(const uint8_t *data, size_t size, int type, uint32_t *lengths, size_t most);
+
+typedef struct {
+    uint64_t words[384];
+} tlcp_gcm;
+
+int tlcp_gcm_start(tlcp_gcm *keys, const uint8_t key[16], const uint8_t fixed_iv[4]);
+size_t tlcp_gcm_sealed_size(const uint32_t *lengths, size_t count);
+int tlcp_gcm_seal(const tlcp_gcm *keys, uint8_t *out, size_t out_size, int type, uint64_t sequence,
+                  const uint8_t *data, size_t size, const uint32_t *lengths, size_t count);
+size_t tlcp_gcm_open(const tlcp_gcm *keys, uint8_t *out, size_t out_size, uint32_t *plain, int type,
+                     uint64_t sequence, const uint8_t *data, size_t size, size_t gap,
+                     const uint32_t *lengths, size_t count);
+
+typedef struct {
+    uint64_t words[304];
+} tlcp_cbc;
+
+/* ivs: 16 random bytes for each record */
+int tlcp_cbc_start(tlcp_cbc *keys, const uint8_t mac_key[32], const uint8_t key[16]);
+size_t tlcp_cbc_sealed_size(const uint32_t *lengths, size_t count);
+int tlcp_cbc_seal(const tlcp_cbc *keys, uint8_t *out, size_t out_size, int type, uint64_t sequence,
+                  const uint8_t *ivs, const uint8_t *data, size_t size, const uint32_t *lengths,
+                  size_t count);
+size_t tlcp_cbc_open(const tlcp_cbc *keys, uint32_t *plain, int type, uint64_t sequence,
+                     uint8_t *data, size_t size, size_t gap, const uint32_t *lengths, size_t count);
+int tlcp_cbc_take(uint8_t *out, const uint32_t *plain, const uint8_t *data, size_t gap,
+                  const uint32_t *lengths, size_t count);
 
 /* The public key of d; 0 unless 1 <= d <= n - 2.  GB/T 32918.1 6.1 */
 int tlcp_sm2_public_key(uint8_t out[64], const uint8_t d[32]);

@@ -13,12 +13,11 @@ from collections import deque
 from tlcp.errors import TLCPError, TruncatedError, UnexpectedMessage
 from tlcp.record.framing import (
     HEADER_BYTES,
-    MAX_PLAINTEXT_BYTES,
     Header,
     check_header,
     parse_header,
 )
-from tlcp.record.protect import NullProtection, Protection
+from tlcp.record.protect import NullProtection, Protection, run_of_records
 from tlcp.registry import ContentType
 
 __all__ = ["RecordLayer"]
@@ -74,11 +73,7 @@ class RecordLayer:
 
     def seal(self, content_type: int, data: bytes | memoryview) -> bytes:
         """Cut data into records of at most 2^14 bytes and seal them in one batch."""
-        if len(data) <= MAX_PLAINTEXT_BYTES:
-            return self._writes.seal(content_type, (data,))
-        view = memoryview(data)
-        cuts = range(0, len(view), MAX_PLAINTEXT_BYTES)
-        return self._writes.seal(content_type, [view[i : i + MAX_PLAINTEXT_BYTES] for i in cuts])
+        return self._writes.seal_data(content_type, data)
 
     def receive(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes of the transport, cut anywhere."""
@@ -105,22 +100,19 @@ class RecordLayer:
         if header is None:
             return
         self.last_version = header.version
-        content_type, spans = header.content_type, [header.length]
+        content_type, lengths, start = header.content_type, [header.length], self._offset
+        self._offset = start + HEADER_BYTES + header.length
         if content_type == ContentType.APPLICATION_DATA and not self._reads.is_null:
-            spans += self._run_of_data(self._offset + HEADER_BYTES + header.length)
-        fragments, start = [], self._offset
-        with memoryview(self._buffer) as view:
-            for length in spans:
-                fragments.append(bytes(view[start + HEADER_BYTES : start + HEADER_BYTES + length]))
-                start += HEADER_BYTES + length
-        self._offset = start
+            more = run_of_records(content_type, self._buffer, self._offset, MAX_BATCH_RECORDS - 1)
+            lengths += more
+            self._offset += sum(more) + HEADER_BYTES * len(more)
         self._refuse_clear_alert(header)
-        opened = self._reads.open(content_type, fragments)
+        opened = self._reads.open_records(content_type, self._buffer, start, lengths)
         self._late_error = opened.error
-        for plaintext in opened.plaintexts:
-            self._check_plaintext(content_type, plaintext)
-        if opened.plaintexts:
-            self._ready.append((content_type, b"".join(opened.plaintexts)))
+        for length in opened.lengths:
+            self._check_plaintext(content_type, length)
+        if opened.lengths:
+            self._ready.append((content_type, opened.data))
         elif opened.error is not None:
             raise opened.error
 
@@ -134,22 +126,8 @@ class RecordLayer:
         check_header(header, start, protected=self.reads_protected, first=self._first)
         return header if available >= HEADER_BYTES + header.length else None
 
-    def _run_of_data(self, offset: int) -> list[int]:
-        """Lengths of the complete records of application data that follow at ``offset``."""
-        lengths: list[int] = []
-        while len(lengths) < MAX_BATCH_RECORDS - 1:
-            try:
-                header = self._whole_record(offset)
-            except TLCPError:  # raised again when its turn has come
-                break
-            if header is None or header.content_type != ContentType.APPLICATION_DATA:
-                break
-            lengths.append(header.length)
-            offset += HEADER_BYTES + header.length
-        return lengths
-
-    def _check_plaintext(self, content_type: int, plaintext: bytes) -> None:
-        if plaintext:
+    def _check_plaintext(self, content_type: int, length: int) -> None:
+        if length:
             self._empty_in_a_row = 0
             return
         self._empty_in_a_row += 1

@@ -1,40 +1,64 @@
 """Sealing and opening records: SM4-CBC with HMAC-SM3, SM4-GCM, and no protection at all.
 
-A protection belongs to one direction and counts its records. Both calls take many records at
-once, so that a batch can be worked on together.
+A protection belongs to one direction and counts its records. Each call takes a batch of records
+and hands it to the C kernels as a whole; they work on many records at once.
 
 Spec: GB/T 38636-2020 6.3.3.4
 """
 
 from __future__ import annotations
 
-import hmac
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from tlcp.crypto.sm3 import hmac_sm3
-from tlcp.crypto.sm4 import BLOCK_BYTES, TAG_BYTES, SM4Key
+from tlcp._native import Output, ffi, lib
 from tlcp.errors import BadRecordMAC, InternalError, RecordOverflow, TLCPError
-from tlcp.record.framing import HEADER, MAX_PLAINTEXT_BYTES
+from tlcp.record.framing import HEADER, HEADER_BYTES, MAX_PLAINTEXT_BYTES
 from tlcp.registry import TLCP_VERSION
 
-__all__ = ["CBCProtection", "GCMProtection", "NullProtection", "Opened", "Protection"]
+__all__ = [
+    "CBCProtection",
+    "GCMProtection",
+    "NullProtection",
+    "Opened",
+    "Protection",
+    "run_of_records",
+]
 
-Buffer = bytes | memoryview
-MAC_BYTES = 32
-EXPLICIT_NONCE_BYTES = 8
-_MAC_HEADER = struct.Struct(">QBHH")  # sequence number, type, version, plaintext length
+Buffer = bytes | bytearray | memoryview
+IV_BYTES = 16
+MAC_KEY_BYTES = 32
+KEY_BYTES = 16
+FIXED_IV_BYTES = 4
 _LAST_SEQUENCE = 2**64 - 1
+
+#: what a fragment has besides the plaintext, at the least
+_GCM_OVERHEAD = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Plaintexts of the records before the first bad one, and the error that one gives."""
+    """Plaintexts of the records before the first bad one, and the error that one gives.
 
-    plaintexts: list[bytes]
+    Attributes:
+        data: all plaintexts, one after the other.
+        lengths: the length of each, in bytes.
+        error: what the record behind them is rejected with, if there is one.
+    """
+
+    data: bytes
+    lengths: Sequence[int]
     error: TLCPError | None = None
+
+    @property
+    def plaintexts(self) -> list[bytes]:
+        """The plaintexts one by one."""
+        out, at = [], 0
+        for length in self.lengths:
+            out.append(self.data[at : at + length])
+            at += length
+        return out
 
 
 class Protection(Protocol):
@@ -47,8 +71,49 @@ class Protection(Protocol):
     def seal(self, content_type: int, fragments: Sequence[Buffer]) -> bytes:
         """Protect fragments of at most 2^14 bytes; returns their records, headers included."""
 
+    def seal_data(self, content_type: int, data: Buffer) -> bytes:
+        """Cut data into fragments of 2^14 bytes and protect them; at least one."""
+
     def open(self, content_type: int, fragments: Sequence[Buffer]) -> Opened:
         """Open the fragments of consecutive records of one type; stops at the first bad one."""
+
+    def open_records(
+        self, content_type: int, stream: bytearray, offset: int, lengths: Sequence[int]
+    ) -> Opened:
+        """Open records of one type in place; their headers were checked before.
+
+        Args:
+            content_type: of all records.
+            stream: what was received; the records in it may be overwritten.
+            offset: where the header of the first record starts.
+            lengths: of the records' fragments.
+        """
+
+
+def run_of_records(content_type: int, stream: bytearray, offset: int, most: int) -> list[int]:
+    """Lengths of the fragments of complete records of one type that follow each other.
+
+    What is no such record, whatever it is, ends the run.
+
+    Args:
+        content_type: of the records.
+        stream: what was received.
+        offset: where the header of the first record starts.
+        most: how many records to look for.
+    """
+    size = len(stream) - offset
+    if size < HEADER_BYTES:
+        return []
+    lengths = ffi.new("uint32_t[]", most)
+    with ffi.from_buffer("uint8_t[]", stream) as start:
+        count = lib.tlcp_record_run(start + offset, size, content_type, lengths, most)
+    return ffi.unpack(lengths, count)  # type: ignore[no-any-return]
+
+
+def _cut(size: int) -> list[int]:
+    """The lengths of the fragments of a text."""
+    whole, rest = divmod(size, MAX_PLAINTEXT_BYTES)
+    return [MAX_PLAINTEXT_BYTES] * whole + ([rest] if rest or not whole else [])
 
 
 class NullProtection:
@@ -63,13 +128,31 @@ class NullProtection:
             out += HEADER.pack(content_type, TLCP_VERSION, len(fragment)) + fragment
         return bytes(out)
 
+    def seal_data(self, content_type: int, data: Buffer) -> bytes:
+        """Put a header in front of each 2^14 bytes."""
+        view, lengths = memoryview(data), _cut(len(data))
+        starts = range(0, len(lengths) * MAX_PLAINTEXT_BYTES, MAX_PLAINTEXT_BYTES)
+        return self.seal(content_type, [view[i : i + MAX_PLAINTEXT_BYTES] for i in starts])
+
     def open(self, content_type: int, fragments: Sequence[Buffer]) -> Opened:
         """Return the fragments as they are."""
-        return Opened([bytes(f) for f in fragments])
+        return Opened(b"".join(fragments), [len(f) for f in fragments])
+
+    def open_records(
+        self, content_type: int, stream: bytearray, offset: int, lengths: Sequence[int]
+    ) -> Opened:
+        """Return the fragments as they are."""
+        fragments = []
+        with memoryview(stream) as view:
+            for length in lengths:
+                offset += HEADER_BYTES
+                fragments.append(bytes(view[offset : offset + length]))
+                offset += length
+        return self.open(content_type, fragments)
 
 
-class _Sealing:
-    """What both modes share: the sequence number and the loop over a batch."""
+class _Batches:
+    """What both modes share: the sequence number and the buffers of a batch."""
 
     is_null = False
 
@@ -78,48 +161,94 @@ class _Sealing:
 
     def seal(self, content_type: int, fragments: Sequence[Buffer]) -> bytes:
         """Protect each fragment under the next sequence number."""
-        out = bytearray()
-        for plaintext in fragments:
-            header = _MAC_HEADER.pack(self._next(), content_type, TLCP_VERSION, len(plaintext))
-            sealed = self._seal_one(header, plaintext)
-            out += HEADER.pack(content_type, TLCP_VERSION, len(sealed)) + sealed
-        return bytes(out)
+        data = fragments[0] if len(fragments) == 1 else b"".join(fragments)
+        return self._seal(content_type, data, [len(f) for f in fragments])
+
+    def seal_data(self, content_type: int, data: Buffer) -> bytes:
+        """Cut data into fragments and protect each under the next sequence number."""
+        return self._seal(content_type, data, _cut(len(data)))
+
+    def _seal(self, content_type: int, data: Buffer, cut: list[int]) -> bytes:
+        count = len(cut)
+        if not count:
+            return b""
+        sequence = self._sequence
+        if sequence + count > _LAST_SEQUENCE:
+            raise InternalError("the sequence numbers of this direction are used up")
+        lengths = ffi.new("uint32_t[]", cut)
+        size = self._sealed_size(lengths, count)
+        if not size:
+            raise InternalError(f"a fragment of {max(cut)} bytes does not fit a record")
+        self._sequence = sequence + count
+        out = Output(size)
+        source = data if type(data) is bytes else ffi.from_buffer("uint8_t[]", data)
+        batch = (content_type, sequence, source, len(data), lengths, count)
+        if not self._seal_batch(out.pointer, size, *batch):
+            raise InternalError("the lengths of fragments do not add up")
+        return out.first(size)
 
     def open(self, content_type: int, fragments: Sequence[Buffer]) -> Opened:
         """Open each fragment under the next sequence number, up to the first bad one."""
-        plaintexts: list[bytes] = []
-        for fragment in fragments:
-            plaintext = self._open_one(self._next(), content_type, fragment)
-            if plaintext is None:
-                return Opened(
-                    plaintexts,
-                    BadRecordMAC(
-                        f"record {self._sequence - 1} failed its integrity check",
-                        expected="bytes sealed with this connection's keys, in order",
-                    ),
-                )
-            if len(plaintext) > MAX_PLAINTEXT_BYTES:
-                what = f"record {self._sequence - 1} holds {len(plaintext)} bytes of plaintext"
-                expected = f"at most {MAX_PLAINTEXT_BYTES}"
-                return Opened(plaintexts, RecordOverflow(what, expected=expected))
-            plaintexts.append(plaintext)
-        return Opened(plaintexts)
+        data = bytearray().join(fragments)
+        return self._open(content_type, data, 0, 0, [len(f) for f in fragments])
 
-    def _next(self) -> int:
-        sequence = self._sequence
-        if sequence >= _LAST_SEQUENCE:
+    def open_records(
+        self, content_type: int, stream: bytearray, offset: int, lengths: Sequence[int]
+    ) -> Opened:
+        """Open each record under the next sequence number, up to the first bad one."""
+        return self._open(content_type, stream, offset, HEADER_BYTES, lengths)
+
+    def _open(
+        self, content_type: int, stream: bytearray, offset: int, gap: int, cut: Sequence[int]
+    ) -> Opened:
+        count, sequence = len(cut), self._sequence
+        if sequence + count > _LAST_SEQUENCE:
             raise InternalError("the sequence numbers of this direction are used up")
-        self._sequence = sequence + 1
-        return sequence
+        lengths, plain = ffi.new("uint32_t[]", cut), ffi.new("uint32_t[]", count)
+        size = sum(cut) + gap * count
+        with ffi.from_buffer("uint8_t[]", stream) as start:
+            batch = (content_type, sequence, start + offset, size, gap, lengths, count)
+            good, data = self._open_batch(plain, *batch)
+        found = ffi.unpack(plain, good)
+        self._sequence = sequence + good
+        if good == count:
+            return Opened(data, found)
+        self._sequence += 1
+        return Opened(data, found, _refusal(sequence + good, plain[good]))
 
-    def _seal_one(self, header: bytes, plaintext: Buffer) -> bytes:
+    # The two modes: calls into the kernels, with the keys put in front.
+
+    def _sealed_size(self, lengths: Any, count: int) -> int:
         raise NotImplementedError
 
-    def _open_one(self, sequence: int, content_type: int, fragment: Buffer) -> bytes | None:
+    def _seal_batch(self, out: Any, out_size: int, *batch: Any) -> int:
+        raise NotImplementedError
+
+    def _open_batch(self, plain: Any, *batch: Any) -> tuple[int, bytes]:
+        """The number of good records and their plaintexts; their lengths go to ``plain``."""
         raise NotImplementedError
 
 
-class CBCProtection(_Sealing):
+def _refusal(sequence: int, length: int) -> TLCPError:
+    """Why the kernel stopped: a record that is too long comes with its length."""
+    if length > MAX_PLAINTEXT_BYTES:
+        return RecordOverflow(
+            f"record {sequence} holds {length} bytes of plaintext",
+            expected=f"at most {MAX_PLAINTEXT_BYTES}",
+        )
+    return BadRecordMAC(
+        f"record {sequence} failed its integrity check",
+        expected="bytes sealed with this connection's keys, in order",
+    )
+
+
+def _key(what: str, key: bytes, size: int) -> bytes:
+    if len(key) != size:
+        raise InternalError(f"the {what} has {len(key)} bytes, expected {size}")
+    return key
+
+
+class CBCProtection(_Batches):
     """SM4-CBC, MAC first, a fresh random IV in front of each record.
 
     Args:
@@ -132,36 +261,30 @@ class CBCProtection(_Sealing):
 
     def __init__(self, *, mac_key: bytes, key: bytes, random: Callable[[int], bytes]) -> None:
         super().__init__()
-        self._mac_key, self._key, self._random = mac_key, SM4Key(key), random
+        self._random, self._keys = random, ffi.new("tlcp_cbc *")
+        mac_key = _key("MAC key", mac_key, MAC_KEY_BYTES)
+        lib.tlcp_cbc_start(self._keys, mac_key, _key("key", key, KEY_BYTES))
 
-    def _seal_one(self, header: bytes, plaintext: Buffer) -> bytes:
-        mac = hmac_sm3(self._mac_key, header + plaintext)
-        pad = BLOCK_BYTES - (len(plaintext) + MAC_BYTES) % BLOCK_BYTES
-        iv = self._random(BLOCK_BYTES)
-        padded = b"".join((plaintext, mac, bytes((pad - 1,)) * pad))
-        return iv + self._key.cbc_encrypt(iv, padded)
+    def _sealed_size(self, lengths: Any, count: int) -> int:
+        return lib.tlcp_cbc_sealed_size(lengths, count)  # type: ignore[no-any-return]
 
-    def _open_one(self, sequence: int, content_type: int, fragment: Buffer) -> bytes | None:
-        """The plaintext, or None: a wrong length, padding or MAC all end the same way."""
-        size = len(fragment)
-        if size % BLOCK_BYTES or size < BLOCK_BYTES + MAC_BYTES + BLOCK_BYTES:
-            return None
-        padded = self._key.cbc_decrypt(fragment[:BLOCK_BYTES], fragment[BLOCK_BYTES:])
-        # A bad padding counts as one of length 0, so that the MAC is computed in any case and
-        # the two failures cannot be told apart by what is sent.
-        pad = padded[-1]
-        room = len(padded) - MAC_BYTES - 1
-        fits = pad <= room
-        claimed = pad if fits else 0
-        good = fits & hmac.compare_digest(padded[-1 - claimed :], bytes((pad,)) * (claimed + 1))
-        end = room - (claimed if good else 0)
-        header = _MAC_HEADER.pack(sequence, content_type, TLCP_VERSION, end)
-        mac = hmac_sm3(self._mac_key, header + padded[:end])
-        same = hmac.compare_digest(mac, padded[end : end + MAC_BYTES])
-        return padded[:end] if good & same else None
+    def _seal_batch(self, out: Any, out_size: int, *batch: Any) -> int:
+        content_type, sequence, *rest = batch
+        ivs = _key(
+            "random source's answer", self._random(IV_BYTES * batch[-1]), IV_BYTES * batch[-1]
+        )
+        return lib.tlcp_cbc_seal(self._keys, out, out_size, content_type, sequence, ivs, *rest)  # type: ignore[no-any-return]
+
+    def _open_batch(self, plain: Any, *batch: Any) -> tuple[int, bytes]:
+        _, _, data, _, gap, lengths, _ = batch
+        good = lib.tlcp_cbc_open(self._keys, plain, *batch)
+        size = sum(ffi.unpack(plain, good))
+        out = Output(size)
+        lib.tlcp_cbc_take(out.pointer, plain, data, gap, lengths, good)
+        return good, out.first(size)
 
 
-class GCMProtection(_Sealing):
+class GCMProtection(_Batches):
     """SM4-GCM; the nonce is 4 implicit bytes and 8 in front of each record.
 
     We count the explicit part; a peer may choose it freely, so the receiver reads it.
@@ -175,16 +298,19 @@ class GCMProtection(_Sealing):
 
     def __init__(self, *, key: bytes, fixed_iv: bytes) -> None:
         super().__init__()
-        self._key, self._fixed_iv = SM4Key(key), fixed_iv
+        self._keys = ffi.new("tlcp_gcm *")
+        fixed_iv = _key("fixed IV", fixed_iv, FIXED_IV_BYTES)
+        lib.tlcp_gcm_start(self._keys, _key("key", key, KEY_BYTES), fixed_iv)
 
-    def _seal_one(self, header: bytes, plaintext: Buffer) -> bytes:
-        explicit = header[:EXPLICIT_NONCE_BYTES]
-        return explicit + self._key.gcm_encrypt(self._fixed_iv + explicit, plaintext, header)
+    def _sealed_size(self, lengths: Any, count: int) -> int:
+        return lib.tlcp_gcm_sealed_size(lengths, count)  # type: ignore[no-any-return]
 
-    def _open_one(self, sequence: int, content_type: int, fragment: Buffer) -> bytes | None:
-        size = len(fragment) - EXPLICIT_NONCE_BYTES - TAG_BYTES
-        if size < 0:
-            return None
-        nonce = self._fixed_iv + bytes(fragment[:EXPLICIT_NONCE_BYTES])
-        aad = _MAC_HEADER.pack(sequence, content_type, TLCP_VERSION, size)
-        return self._key.gcm_decrypt(nonce, fragment[EXPLICIT_NONCE_BYTES:], aad)
+    def _seal_batch(self, out: Any, out_size: int, *batch: Any) -> int:
+        return lib.tlcp_gcm_seal(self._keys, out, out_size, *batch)  # type: ignore[no-any-return]
+
+    def _open_batch(self, plain: Any, *batch: Any) -> tuple[int, bytes]:
+        *_, size, gap, _, count = batch
+        room = max(0, size - (gap + _GCM_OVERHEAD) * count)
+        out = Output(room)
+        good = lib.tlcp_gcm_open(self._keys, out.pointer, room, plain, *batch)
+        return good, out.first(sum(ffi.unpack(plain, good)))

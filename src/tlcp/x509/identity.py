@@ -201,6 +201,11 @@ def _check_usages(sign: Certificate, enc: Certificate | None) -> None:
         raise ConfigError(
             f"the signing certificate {sign} has keyUsage {_usages(sign)}; "
             "expected digitalSignature or nonRepudiation"
+            + (
+                "; this is an encryption certificate, give the other one"
+                if can_encrypt(sign)
+                else ""
+            )
         )
     if enc is not None and not can_encrypt(enc):
         raise ConfigError(

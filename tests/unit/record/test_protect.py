@@ -1,20 +1,37 @@
-"""Protected records: round trip, every flipped bit, every length, padding and MAC alike."""
+"""Protected records: round trip, every flipped bit, every length, padding and MAC alike.
+
+Everything runs on every code path of the kernels; test_against_reference.py compares them with
+other code.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from native.paths import AVAILABLE, NAMES, forced
 from support.ends import seeded
 from tlcp.crypto.sm3 import hmac_sm3
 from tlcp.crypto.sm4 import SM4Key
-from tlcp.errors import BadRecordMAC, RecordOverflow
-from tlcp.record.protect import CBCProtection, GCMProtection, NullProtection, Protection
+from tlcp.errors import BadRecordMAC, InternalError, RecordOverflow
+from tlcp.record.protect import (
+    CBCProtection,
+    GCMProtection,
+    NullProtection,
+    Protection,
+    run_of_records,
+)
 
 MAC_KEY, KEY, IV = bytes(range(32)), bytes(range(16)), bytes(4)
 Make = Callable[[], Protection]
+
+
+@pytest.fixture(params=AVAILABLE, ids=[NAMES[path] for path in AVAILABLE], autouse=True)
+def _path(request: pytest.FixtureRequest) -> Iterator[None]:
+    with forced(request.param):
+        yield
 
 
 def cbc() -> Protection:
@@ -127,23 +144,94 @@ def test_padding_longer_than_the_record_is_refused() -> None:
         assert isinstance(cbc().open(23, [record]).error, BadRecordMAC)
 
 
-def test_the_mac_is_computed_whatever_the_padding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One path for both failures: a MAC run and a comparison take place in each."""
-    from tlcp.record import protect
+@BOTH
+def test_records_are_opened_where_they_lie(make: Make) -> None:
+    """In the stream, behind other bytes, several lengths, in one batch of more than one group."""
+    data = [seeded(str(n))(n * 29 % 1200) for n in range(70)]
+    stream = bytearray(b"before") + make().seal(23, data) + b"\x17\1\1\0\5half"
+    lengths = run_of_records(23, stream, 6, 100)
+    opened = make().open_records(23, stream, 6, lengths)
+    assert opened.plaintexts == data
+    assert opened.data == b"".join(data)
+    assert opened.error is None
 
-    calls: list[int] = []
 
-    def counting(key: bytes, data: bytes) -> bytes:
-        calls.append(len(data))
-        return hmac_sm3(key, data)
+@BOTH
+@pytest.mark.parametrize("bad", [0, 1, 15, 16, 31, 32, 33, 63, 64])
+def test_a_batch_stops_at_its_first_bad_record(make: Make, bad: int) -> None:
+    data = [bytes([n + 1]) * 40 for n in range(65)]
+    fragments = _split(make().seal(23, data))
+    for at in range(bad, 65, 7):
+        fragments[at] = fragments[at][:-1] + bytes([fragments[at][-1] ^ 1])
+    stream = bytearray(b"".join(b"\x17\1\1" + len(f).to_bytes(2) + f for f in fragments))
+    opened = make().open_records(23, stream, 0, [len(f) for f in fragments])
+    assert opened.plaintexts == data[:bad]
+    assert isinstance(opened.error, BadRecordMAC)
+    assert f"record {bad} " in str(opened.error)
+    assert data[bad] not in stream
 
-    monkeypatch.setattr(protect, "hmac_sm3", counting)
-    bad_padding = _cbc_record(bytes(15), bytes(16) + b"\x10")
-    bad_mac = _cbc_record(bytes(15), b"\0", mac=bytes(32))
-    for record in (bad_padding, bad_mac):
-        calls.clear()
-        assert isinstance(cbc().open(23, [record]).error, BadRecordMAC)
-        assert len(calls) == 1
+
+@BOTH
+def test_data_is_cut_into_full_records(make: Make) -> None:
+    for size in (0, 1, 2**14 - 1, 2**14, 2**14 + 1, 2**15, 2**15 + 5):
+        data = seeded("data")(size)
+        opened = make().open(23, _split(make().seal_data(23, data)))
+        assert opened.data == data
+        whole, rest = divmod(size, 2**14)
+        assert list(opened.lengths) == [2**14] * whole + [rest] * (rest > 0 or size == 0)
+        assert make().seal_data(23, memoryview(bytearray(data))) == make().seal_data(23, data)
+
+
+@BOTH
+def test_a_fragment_that_fits_no_record_is_our_mistake(make: Make) -> None:
+    one = make()
+    for size in (2**14 + 2048, 2**16, 2**20):
+        with pytest.raises(InternalError, match="does not fit"):
+            one.seal(23, [b"good", bytes(size)])
+    assert one.seal(23, [b"x"]) == make().seal(23, [b"x"]), "nothing was counted"
+
+
+@BOTH
+def test_sequence_numbers_end(make: Make) -> None:
+    one = make()
+    one._sequence = 2**64 - 3  # type: ignore[attr-defined]
+    assert one.seal(23, [b"last", b"two"][:1])
+    with pytest.raises(InternalError, match="used up"):
+        one.seal(23, [b"a", b"b"])
+    with pytest.raises(InternalError, match="used up"):
+        one.open(23, [bytes(64), bytes(64)])
+
+
+def test_wrong_sizes_of_keys_are_our_mistake() -> None:
+    with pytest.raises(InternalError, match="key has 15 bytes"):
+        GCMProtection(key=bytes(15), fixed_iv=IV)
+    with pytest.raises(InternalError, match="fixed IV has 5 bytes"):
+        GCMProtection(key=KEY, fixed_iv=bytes(5))
+    with pytest.raises(InternalError, match="MAC key has 31 bytes"):
+        CBCProtection(mac_key=bytes(31), key=KEY, random=bytes)
+    with pytest.raises(InternalError, match="answer has 1 bytes"):
+        CBCProtection(mac_key=MAC_KEY, key=KEY, random=lambda _: b"x").seal(23, [b"x"])
+
+
+@pytest.mark.parametrize(
+    ("stream", "found"),
+    [
+        (b"", []),
+        (b"\x17\1\1\0", []),
+        (b"\x17\1\1\0\0", [0]),
+        (b"\x17\1\1\0\1", []),
+        (b"\x17\1\1\0\1a\x17\1\1\0\2bc\x17\1\1\0\1", [1, 2]),
+        (b"\x17\1\1\0\1a\x16\1\1\0\1b", [1]),
+        (b"\x17\1\1\0\1a\x17\3\1\0\1b", [1]),
+        (b"\x17\1\1\0\1a\x17\1\2\0\1b", [1]),
+        (b"\x17\1\1\x48\0" + bytes(2**14 + 2048), [2**14 + 2048]),
+        (b"\x17\1\1\x48\1" + bytes(2**14 + 2049), []),
+        (b"\x17\1\1\0\0" * 9, [0] * 5),
+    ],
+)
+def test_a_run_of_records(stream: bytes, found: list[int]) -> None:
+    assert run_of_records(23, bytearray(stream), 0, 5) == found
+    assert run_of_records(23, bytearray(b"xyz" + stream), 3, 5) == found
 
 
 @BOTH
@@ -170,3 +258,8 @@ def test_cbc_uses_a_fresh_iv_for_each_record() -> None:
 def test_null_protection() -> None:
     assert NullProtection().seal(22, [b"ab"]) == b"\x16\1\1\0\2ab"
     assert NullProtection().open(22, [b"ab"]).plaintexts == [b"ab"]
+    stream = NullProtection().seal_data(22, bytes(2**14) + b"cd")
+    assert stream == b"\x16\1\1\x40\0" + bytes(2**14) + b"\x16\1\1\0\2cd"
+    assert NullProtection().seal_data(22, b"") == b"\x16\1\1\0\0"
+    opened = NullProtection().open_records(22, bytearray(b"-" + stream), 1, [2**14, 2])
+    assert opened.plaintexts == [bytes(2**14), b"cd"]

@@ -1,0 +1,27 @@
+/* Forgets what sm4_lanes.h was told, before it is included for another width. */
+#undef NAME
+#undef V
+#undef LANES
+#undef CHAINS
+#undef X2
+#undef X3
+#undef SHUFFLE
+#undef ROTATE8
+#undef ROTATE16
+#undef ROTATE24
+#undef SWAP32
+#undef MATRIX
+#undef SBOX
+#undef INTO
+#undef BACK
+#undef LOAD
+#undef STORE
+#undef SET1
+#undef ADD32
+#undef UNPACKLO32
+#undef UNPACKHI32
+#undef UNPACKLO64
+#undef UNPACKHI64
+#undef ORDER
+#undef GATHER
+#undef SCATTER
