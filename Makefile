@@ -32,7 +32,7 @@ demo: $(VENV)/demo.stamp
 
 test: $(VENV)/test.stamp
 	@$(MAKE) --no-print-directory -s $(VENV)/gmssl.stamp
-	@$(BIN)/python -m pytest -n 2 $(PYTEST)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
@@ -46,7 +46,7 @@ lint: $(VENV)/lint.stamp
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf .import_linter_cache
+	rm -rf .import_linter_cache .cache
 	rm -f src/tlcp/_native/*.so src/tlcp/_native/_ffi.py
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
