@@ -124,7 +124,10 @@ class TLCPContext(ssl.SSLContext):
             self._verify_mode = modes[config.client_auth]
 
     def __repr__(self) -> str:
-        return f"<TLCPContext {self._protocol.name}>"
+        # aiohttp shows this, and nothing else of ours, where a server hangs up in the handshake.
+        client = self._protocol is PROTOCOL_TLCP_CLIENT
+        note = " (TLCP only: a port that speaks TLS hangs up on it)" if client else ""
+        return f"<TLCPContext {self._protocol.name}{note}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("cannot pickle 'TLCPContext' object: it may hold private keys")
