@@ -149,7 +149,11 @@ class TLCPContext(ssl.SSLContext):
             side = "server" if server_side else "client"
             raise ConfigError(f"Cannot create a {side} socket with a {self._protocol.name} context")
         if self._ready is None and server_side:
-            self._ready = replace(self._config, client_auth=_CLIENT_AUTH[self._verify_mode])
+            self._ready = replace(
+                self._config,
+                client_auth=_CLIENT_AUTH[self._verify_mode],
+                dangerous_skip_verification=self._verify_mode == ssl.CERT_NONE,
+            )
         elif self._ready is None:
             self._ready = replace(
                 self._config,

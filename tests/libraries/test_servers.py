@@ -19,12 +19,14 @@ import websockets
 import websockets.sync.client
 import websockets.sync.server
 
+import tlcp
 from libraries import apps, servers
 from libraries.clients import with_httpx
 from libraries.contexts import client_context, server_context, tls_pair
 from peers.pki import PKI
+from tlcp.config import Config
 from tlcp.errors import ConfigError
-from tlcp.http import UvicornConfig
+from tlcp.http import UvicornConfig, tls_extension
 
 LIMIT_S = 30.0
 STUCK_S = 10.0
@@ -206,6 +208,32 @@ def test_a_websocket_in_threads_with_the_option_ssl(pki: PKI) -> None:
     context = server_context(pki)
     with threaded_websocket(host="127.0.0.1", port=0, ssl=context) as port:
         assert ask_in_threads(port, b"hello", pki) == b"hello"
+
+
+def test_a_name_that_nobody_verified_is_not_reported(pki: PKI) -> None:
+    """Without client authentication an ECDHE suite still brings a client's certificates."""
+    stranger = pki.authority.create("Nobody trusts me").issue_pair("admin").identity
+    client = tlcp.TLCPContext(tlcp.PROTOCOL_TLCP_CLIENT, Config(identity=stranger, trust=pki.trust))
+    client.set_ciphers("ECDHE_SM4_GCM_SM3")
+    server = server_context(pki)
+    server.verify_mode = ssl.CERT_NONE
+    seen: list[dict[str, Any]] = []
+
+    def handle(sock: socket.socket) -> None:
+        with server.wrap_socket(sock, server_side=True) as stream:
+            seen.append(tls_extension(stream))
+            stream.recv(1)
+
+    with (
+        servers.threaded(handle) as port,
+        socket.create_connection(("127.0.0.1", port)) as sock,
+        client.wrap_socket(sock, server_hostname="localhost") as stream,
+    ):
+        stream.sendall(b"x")
+        assert stream.recv(1) == b""
+    assert seen[0]["client_cert_name"] is None
+    assert seen[0]["client_cert_chain"] == []
+    assert seen[0]["client_enc_cert"] is None
 
 
 # ---- http.server ---------------------------------------------------------------------------------

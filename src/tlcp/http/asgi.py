@@ -28,7 +28,8 @@ def tls_extension(ssl_object: Any) -> dict[str, Any]:
         ``tls_version`` (0x0101 is TLCP) and ``cipher_suite``, numbers, the latter None over TLS;
         ``server_cert``, None; ``client_cert_name``, the subject as RFC 4514 writes it, and
         ``client_cert_chain``, PEM, the client's signing certificate first and then what issued
-        it: None and an empty list if the client sent none; ``client_cert_error``, None: a
+        it: None and an empty list if the client sent none, or one that was not verified (as with
+        ``verify_mode = CERT_NONE`` in the ECDHE suites); ``client_cert_error``, None: a
         certificate that is refused ends the handshake. And, beyond the extension,
         ``client_enc_cert``: the encryption certificate as PEM, or None.
     """
@@ -49,6 +50,8 @@ def tls_extension(ssl_object: Any) -> dict[str, Any]:
 def _client_certificates(ssl_object: Any) -> tuple[list[bytes], bytes | None]:
     """DER of the signing certificate and the CAs that came with it, and of the other one."""
     pair = getattr(ssl_object, "peer_certificates", None)
+    if pair is not None and not pair.verified:
+        return [], None  # asked for by the key exchange, believed by nobody
     if pair is not None:
         chain = [pair.sign.der, *(c.der for c in pair.intermediates)]
         return chain, pair.enc.der if pair.enc is not None else None

@@ -66,6 +66,7 @@ class ObjectSocket(socket.socket):
     _look: int  # how many bytes to look at next
     _waiting: int  # threads that wait for the transport
     _forks: int  # when it was made
+    _pid: int  # by which process
     _counter: RecordCounter
     _incoming: ssl.MemoryBIO
     _outgoing: ssl.MemoryBIO
@@ -76,6 +77,7 @@ class ObjectSocket(socket.socket):
         self._sending, self._unsent = threading.RLock(), bytearray()
         self._fills, self._waiting, self._look = 0, 0, _LOOK_BYTES
         self._forks, self._counter = _Forks.count, RecordCounter()
+        self._pid = os.getpid()
 
     def _call(
         self, operation: Callable[..., T], *arguments: Any, patient: bool = True, room: int = 0
@@ -102,6 +104,8 @@ class ObjectSocket(socket.socket):
                     result = self._step(operation, *arguments)
             except ssl.SSLWantReadError:
                 self._send_unsent(deadline, patient=False)
+                if self._seconds:  # bytes may keep coming for ever, and never suffice
+                    self._left(deadline, WantReadError)
                 self._fill(fills, deadline, room)
                 continue
             except ssl.SSLZeroReturnError:
@@ -317,7 +321,8 @@ class ObjectSocket(socket.socket):
         """
         if self._forks == _Forks.count:
             self._farewell()
-        if self._waiting:  # closing does not wake a thread in poll()
+        # Closing does not wake a thread in poll(). Those of another process are not ours to wake.
+        if self._waiting and self._pid == os.getpid():
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(self, socket.SHUT_RDWR)
         self._object = None
