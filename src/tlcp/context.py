@@ -108,7 +108,6 @@ class TLCPContext(ssl.SSLContext):
             self._take_verification(config)
         self._verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
         self._options = ssl.OP_ALL | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
-        self._ignored_cas = 0
         self._sni_callback: SNICallback | None = None
         self._stats = dict.fromkeys(_STATS, 0)
         self._tls_context: ssl.SSLContext | None = None
@@ -350,8 +349,7 @@ class TLCPContext(ssl.SSLContext):
             OSError: the file or the directory is missing or cannot be read.
             ConfigError: there is no certificate in the file or the data.
         """
-        found, others = load_cas(cafile, capath, cadata)
-        self._ignored_cas += others
+        found, _ = load_cas(cafile, capath, cadata)
         self._change(trust=TrustStore([*self._anchors(), *found]))
 
     def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
