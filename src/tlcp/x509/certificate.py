@@ -9,9 +9,10 @@ Spec: GB/T 38636-2020 6.4.5.3 (Certificate); GB/T 20518-2018, RFC 5280 4
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -27,9 +28,11 @@ from tlcp.x509.der import (
     SM2_SIGN_WITH_SM3,
     CertificateDer,
     SignatureAlgorithm,
+    SubjectPublicKeyInfo,
     TBSCertificate,
     readable_copy,
 )
+from tlcp.x509.signatures import verify_signature
 
 __all__ = ["Certificate", "load_pem_certificates"]
 
@@ -62,6 +65,12 @@ _HANDLED: Final = frozenset(
 )
 
 
+# SM2 with SM3 as AlgorithmIdentifier: parameters absent, or NULL.
+_SM2_WITH_SM3: Final = frozenset(
+    asn1.encode_der(SignatureAlgorithm(algorithm=SM2_SIGN_WITH_SM3, parameters=parameters))
+    for parameters in (None, asn1.Null())
+)
+
 _NAME_CHARACTERS = 200  # of a name in a text
 
 
@@ -70,53 +79,49 @@ class Certificate:
 
     Attributes:
         der: the bytes as received.
-        subject, issuer: names, parsed.
-        subject_der, issuer_der: the same as encoded; these are what chains compare.
+        subject_der, issuer_der: the names as encoded; these are what chains compare.
         serial_number: as in the certificate.
         version: 1 or 3.
         not_before, not_after: validity, aware, UTC, both ends included.
+        is_ca: the basicConstraints extension says CA (RFC 5280 4.2.1.9).
+        path_length: how many CAs may follow below; None = no limit.
+        key_usage: names such as "digitalSignature"; None without the extension (4.2.1.3).
+        critical_unknown: critical extensions that this library does not act upon, each
+            "name (OID)" (4.2).
 
     Spec: GB/T 38636-2020 6.4.5.3; RFC 5280 4.1
     """
 
+    der: bytes
+    subject_der: bytes
+    issuer_der: bytes
+    serial_number: int
+    version: int
+    not_before: datetime.datetime
+    not_after: datetime.datetime
+    is_ca: bool
+    path_length: int | None
+    key_usage: frozenset[str] | None
+    critical_unknown: tuple[str, ...]
+    _x509: x509.Certificate
+    _values: dict[x509.ObjectIdentifier, x509.ExtensionType]
+    _key_info: SubjectPublicKeyInfo
+    _tbs_der: bytes
+    _algorithms: bytes
+    _signature: asn1.BitString
+
     def __init__(self, der: bytes) -> None:
-        self.der = bytes(der)
         try:
-            self._parse()
+            self.__dict__.update(_read(bytes(der)))
         except CertificateVerifyError:
             raise
         except Exception as error:
             # The parser raises ValueError, TypeError, UnsupportedAlgorithm, x509.* and more: to
             # the peer they are all one thing, a certificate that cannot be read.
             raise _malformed(_first_line(error)) from error
-        self._sealed = True
 
     def __setattr__(self, name: str, value: object) -> None:
-        if "_sealed" in self.__dict__:
-            raise AttributeError(f"a Certificate cannot be changed ({name})")
-        super().__setattr__(name, value)
-
-    def _parse(self) -> None:
-        outer = asn1.decode_der(CertificateDer, self.der)
-        self._tbs_der = asn1.encode_der(outer.tbs)
-        self._tbs = asn1.decode_der(TBSCertificate, self._tbs_der)
-        self._signature = outer.signature
-        self._algorithms = asn1.encode_der(outer.signature_algorithm)
-        try:
-            self._x509 = x509.load_der_x509_certificate(self.der)
-            self.subject, self.issuer = self._x509.subject, self._x509.issuer
-        except ValueError:
-            self._x509 = x509.load_der_x509_certificate(readable_copy(outer, self._tbs))
-            self.subject, self.issuer = self._x509.subject, self._x509.issuer
-        self.subject_der = asn1.encode_der(self._tbs.subject)
-        self.issuer_der = asn1.encode_der(self._tbs.issuer)
-        self.serial_number = self._tbs.serial_number
-        self.version = self._tbs.version + 1
-        self.not_before = self._x509.not_valid_before_utc
-        self.not_after = self._x509.not_valid_after_utc
-        self._extensions = self._x509.extensions  # evaluated lazily: here, so that it fails here
-        if asn1.encode_der(self._tbs.signature) != self._algorithms:
-            raise _malformed("its two signature algorithm fields differ (RFC 5280 4.1.1.2)")
+        raise AttributeError(f"a Certificate cannot be changed ({name})")
 
     @classmethod
     def from_der(cls, der: bytes) -> Certificate:
@@ -136,6 +141,26 @@ class Certificate:
         """
         return load_pem_certificates(pem)[0]
 
+    # Names
+
+    @cached_property
+    def subject(self) -> x509.Name:
+        """The subject, for showing; empty if it cannot be read."""
+        return self._names[0]
+
+    @cached_property
+    def issuer(self) -> x509.Name:
+        """The issuer, for showing; empty if it cannot be read."""
+        return self._names[1]
+
+    @property
+    def _names(self) -> tuple[x509.Name, x509.Name]:
+        """Few certificates are ever shown, and to decode the names is half of the parsing."""
+        try:
+            return self._x509.subject, self._x509.issuer
+        except Exception:  # the parser raises ValueError, TypeError and more
+            return _repaired_names(self.der)
+
     # Key and signature
 
     @cached_property
@@ -145,7 +170,7 @@ class Certificate:
         Raises:
             CertificateVerifyError: UNSUPPORTED_KEY, the key is not SM2 or not in that form.
         """
-        info = self._tbs.subject_public_key_info
+        info = self._key_info
         try:
             key: EcAlgorithm = info.algorithm.parse(EcAlgorithm)
         except ValueError:
@@ -183,16 +208,16 @@ class Certificate:
 
         Spec: GB/T 32918.2 7.1 with the default ID; RFC 5280 6.1.3 (a)(1)
         """
-        algorithm = self._x509.signature_algorithm_oid
-        if algorithm != SM2_SIGN_WITH_SM3:
-            what = f"the certificate {self} is signed with {_oid_text(algorithm)}"
-            raise _unsupported(what, expected="SM2 with SM3 (1.2.156.10197.1.501)")
+        if self._algorithms not in _SM2_WITH_SM3:
+            algorithm = self._x509.signature_algorithm_oid
+            if algorithm != SM2_SIGN_WITH_SM3:
+                what = f"the certificate {self} is signed with {_oid_text(algorithm)}"
+                raise _unsupported(what, expected="SM2 with SM3 (1.2.156.10197.1.501)")
         key = issuer.public_key  # outside of the try: its error is a ValueError too
         try:
-            asn1.decode_der(SignatureAlgorithm, self._algorithms)
-            if self._signature.padding_bits():
+            if self._algorithms not in _SM2_WITH_SM3 or self._signature.padding_bits():
                 raise InvalidSignature
-            key.verify(self._signature.as_bytes(), self._tbs_der)
+            verify_signature(key, self._signature.as_bytes(), self._tbs_der)
         except (InvalidSignature, ValueError):
             raise CertificateVerifyError(
                 CertificateProblem.BAD_SIGNATURE,
@@ -219,34 +244,10 @@ class Certificate:
     # Extensions
 
     @cached_property
-    def key_usage(self) -> frozenset[str] | None:
-        """Names such as "digitalSignature"; None without the extension.  Spec: RFC 5280 4.2.1.3"""
-        usage = self.extension(x509.KeyUsage)
-        if usage is None:
-            return None
-        names = {name for field, name in _KEY_USAGES.items() if getattr(usage, field)}
-        if usage.key_agreement:  # these two may only be asked beside keyAgreement
-            names |= {"encipherOnly"} if usage.encipher_only else set()
-            names |= {"decipherOnly"} if usage.decipher_only else set()
-        return frozenset(names)
-
-    @cached_property
     def extended_key_usage(self) -> frozenset[x509.ObjectIdentifier] | None:
         """Purposes; None without the extension.  Spec: RFC 5280 4.2.1.12"""
         usage = self.extension(x509.ExtendedKeyUsage)
         return None if usage is None else frozenset(usage)
-
-    @cached_property
-    def is_ca(self) -> bool:
-        """The basicConstraints extension says CA.  Spec: RFC 5280 4.2.1.9"""
-        constraints = self.extension(x509.BasicConstraints)
-        return constraints is not None and constraints.ca
-
-    @cached_property
-    def path_length(self) -> int | None:
-        """How many CAs may follow below; None = no limit.  Spec: RFC 5280 4.2.1.9"""
-        constraints = self.extension(x509.BasicConstraints)
-        return None if constraints is None else constraints.path_length
 
     @cached_property
     def dns_names(self) -> tuple[str, ...]:
@@ -280,22 +281,10 @@ class Certificate:
         found = self.extension(x509.AuthorityKeyIdentifier)
         return None if found is None else found.key_identifier
 
-    @cached_property
+    @property
     def has_name_constraints(self) -> bool:
         """There is a nameConstraints extension, critical or not."""
-        return self.extension(x509.NameConstraints) is not None
-
-    @cached_property
-    def critical_unknown(self) -> tuple[str, ...]:
-        """Critical extensions that this library does not act upon, each "name (OID)".
-
-        Spec: RFC 5280 4.2
-        """
-        return tuple(
-            _oid_text(extension.oid)
-            for extension in self._extensions
-            if extension.critical and extension.oid not in _HANDLED
-        )
+        return ExtensionOID.NAME_CONSTRAINTS in self._values
 
     @cached_property
     def fingerprint_sm3(self) -> bytes:
@@ -304,16 +293,16 @@ class Certificate:
 
     def extension(self, kind: type[_Value]) -> _Value | None:
         """The value of one extension, as ``cryptography`` has it; None if it is not there."""
-        try:
-            return self._extensions.get_extension_for_class(kind).value
-        except x509.ExtensionNotFound:
-            return None
+        value = self._values.get(kind.oid)
+        return value if isinstance(value, kind) else None
 
     # Python
 
     def __str__(self) -> str:
-        """Give a short name: "CN=localhost", or the whole subject when it has no CN."""
-        return _readable(f"CN={self.common_name}") if self.common_name else self.subject_text
+        """Give a short name: "CN=localhost", or the whole subject, or the serial number."""
+        if self.common_name:
+            return _readable(f"CN={self.common_name}")
+        return self.subject_text or f"serial {self.serial_number:x}"
 
     def __repr__(self) -> str:
         return f"<Certificate {self}, serial {self.serial_number:x}, issuer {self.issuer_text}>"
@@ -333,6 +322,65 @@ class Certificate:
 
     def __hash__(self) -> int:
         return hash(self.der)
+
+
+def _read(der: bytes) -> dict[str, Any]:
+    """The attributes of a certificate; whatever is wrong with it raises here."""
+    outer = asn1.decode_der(CertificateDer, der)
+    tbs_der = asn1.encode_der(outer.tbs)
+    tbs = asn1.decode_der(TBSCertificate, tbs_der)
+    algorithms = asn1.encode_der(outer.signature_algorithm)
+    if asn1.encode_der(tbs.signature) != algorithms:
+        raise _malformed("its two signature algorithm fields differ (RFC 5280 4.1.1.2)")
+    try:
+        parsed = x509.load_der_x509_certificate(der)
+    except ValueError:
+        parsed = x509.load_der_x509_certificate(readable_copy(der))
+    extensions = parsed.extensions
+    values = {extension.oid: extension.value for extension in extensions}
+    usage = values.get(ExtensionOID.KEY_USAGE)
+    constraints = values.get(ExtensionOID.BASIC_CONSTRAINTS)
+    return {
+        "der": der,
+        "subject_der": asn1.encode_der(tbs.subject),
+        "issuer_der": asn1.encode_der(tbs.issuer),
+        "serial_number": tbs.serial_number,
+        "version": tbs.version + 1,
+        "not_before": parsed.not_valid_before_utc,
+        "not_after": parsed.not_valid_after_utc,
+        "is_ca": isinstance(constraints, x509.BasicConstraints) and constraints.ca,
+        "path_length": constraints.path_length
+        if isinstance(constraints, x509.BasicConstraints)
+        else None,
+        "key_usage": _usages(usage) if isinstance(usage, x509.KeyUsage) else None,
+        "critical_unknown": tuple(
+            _oid_text(extension.oid)
+            for extension in extensions
+            if extension.critical and extension.oid not in _HANDLED
+        ),
+        "_x509": parsed,
+        "_values": values,
+        "_key_info": tbs.subject_public_key_info,
+        "_tbs_der": tbs_der,
+        "_algorithms": algorithms,
+        "_signature": outer.signature,
+    }
+
+
+def _repaired_names(der: bytes) -> tuple[x509.Name, x509.Name]:
+    try:
+        copy = x509.load_der_x509_certificate(readable_copy(der))
+        return copy.subject, copy.issuer
+    except Exception:  # names are for showing only: what cannot be read has none
+        return x509.Name([]), x509.Name([])
+
+
+def _usages(usage: x509.KeyUsage) -> frozenset[str]:
+    names = {name for field, name in _KEY_USAGES.items() if getattr(usage, field)}
+    if usage.key_agreement:  # these two may only be asked beside keyAgreement
+        names |= {"encipherOnly"} if usage.encipher_only else set()
+        names |= {"decipherOnly"} if usage.decipher_only else set()
+    return frozenset(names)
 
 
 def load_pem_certificates(pem: bytes) -> tuple[Certificate, ...]:

@@ -210,6 +210,12 @@ class _Search:
 
     def check_common(self, certificate: Certificate, which: str) -> None:
         """Check what holds for every certificate of a path: times and critical extensions."""
+        if (
+            certificate.not_before <= self.now <= certificate.not_after
+            and not certificate.has_name_constraints
+            and not certificate.critical_unknown
+        ):
+            return
         subject = f"{self.whose} {which} {certificate}" if which != _CA else f"the CA {certificate}"
         clock = f"the clock says {self.now:%Y-%m-%d %H:%M:%S %Z}"
         if self.now > certificate.not_after:
@@ -233,15 +239,14 @@ class _Search:
                 which=which,
                 hint="Trust a CA below it directly, one without name constraints",
             )
-        if certificate.critical_unknown:
-            raise CertificateVerifyError(
-                CertificateProblem.UNHANDLED_CRITICAL_EXTENSION,
-                f"{subject} has critical extensions that are not understood: "
-                + ", ".join(certificate.critical_unknown[:_NAMED]),
-                which=which,
-                expected="only known critical extensions (RFC 5280 4.2)",
-                hint="Issue the certificate with these extensions not critical",
-            )
+        raise CertificateVerifyError(
+            CertificateProblem.UNHANDLED_CRITICAL_EXTENSION,
+            f"{subject} has critical extensions that are not understood: "
+            + ", ".join(certificate.critical_unknown[:_NAMED]),
+            which=which,
+            expected="only known critical extensions (RFC 5280 4.2)",
+            hint="Issue the certificate with these extensions not critical",
+        )
 
     def too_long(self, why: str) -> CertificateVerifyError:
         return CertificateVerifyError(

@@ -127,24 +127,19 @@ class _Name:
     parts: list[asn1.SetOf[_Attribute]]
 
 
-def readable_copy(certificate: CertificateDer, tbs: TBSCertificate) -> bytes:
+def readable_copy(der: bytes) -> bytes:
     """Copy a certificate that the strict parser refuses, with its names made readable.
 
     CAs in use put letters into PrintableString that do not belong there ("*", "@", Chinese).
     The copy serves to get at all else and to show the names; signatures and the comparing of
     names use the original bytes.
 
-    Args:
-        certificate: the whole.
-        tbs: the same certificate's inner part.
-
-    Returns:
-        DER.
-
     Interop: certificates of deployed CAs
     """
+    outer = asn1.decode_der(CertificateDer, der)
+    tbs = asn1.decode_der(TBSCertificate, asn1.encode_der(outer.tbs))
     copy = replace(tbs, subject=_tlv(_readable(tbs.subject)), issuer=_tlv(_readable(tbs.issuer)))
-    return asn1.encode_der(replace(certificate, tbs=_tlv(asn1.encode_der(copy))))
+    return asn1.encode_der(replace(outer, tbs=_tlv(asn1.encode_der(copy))))
 
 
 def _readable(name: asn1.TLV) -> bytes:

@@ -1,0 +1,63 @@
+"""Signatures on certificates, each verified once.
+
+A server sees the same clients again, and a client calls the same server again. That a key made a
+signature over some bytes is a fact that never changes, so it is remembered; validity, revocation,
+names and usages depend on the moment and the connection and are checked every time. Only
+signatures that held are remembered, under everything that was verified, byte for byte.
+
+Spec: RFC 5280 6.1.3 (a)(1)
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from tlcp.crypto.sm2 import SM2PublicKey
+
+__all__ = ["MAX_REMEMBERED", "forget", "verify_signature"]
+
+MAX_REMEMBERED: Final = 1024
+_MAX_BYTES: Final = 4096  # of a certificate worth remembering: at most 4 MiB are held in all
+
+_Fact = tuple[bytes, bytes, bytes]  # public point, signature, what is signed
+
+_lock = threading.Lock()
+_facts: dict[_Fact, None] = {}  # in the order of their last use
+
+
+def verify_signature(key: SM2PublicKey, signature: bytes, signed: bytes) -> None:
+    """Check an SM2-SM3 signature with the default user ID, unless it has held before.
+
+    Thread-safe.
+
+    Args:
+        key: the issuer's.
+        signature: DER SEQUENCE {r, s}.
+        signed: DER of TBSCertificate.
+
+    Raises:
+        InvalidSignature: it does not hold; this is found anew every time.
+        ValueError: it is no DER of a signature.
+
+    Spec: GB/T 32918.2 7.1
+    """
+    fact = (key.point, signature, signed)
+    with _lock:
+        if fact in _facts:
+            del _facts[fact]
+            _facts[fact] = None
+            return
+    key.verify(signature, signed)
+    if len(signature) + len(signed) > _MAX_BYTES:
+        return
+    with _lock:
+        _facts[fact] = None
+        if len(_facts) > MAX_REMEMBERED:
+            del _facts[next(iter(_facts))]
+
+
+def forget() -> None:
+    """Forget all of them: for measuring what a first contact costs."""
+    with _lock:
+        _facts.clear()
