@@ -86,7 +86,7 @@ class TBSCertificate:
     subject_public_key_info: SubjectPublicKeyInfo
     issuer_unique_id: Annotated[asn1.BitString | None, asn1.Implicit(1)]
     subject_unique_id: Annotated[asn1.BitString | None, asn1.Implicit(2)]
-    extensions: Annotated[list[ExtensionDer] | None, asn1.Explicit(3)]
+    extensions: Annotated[list[asn1.TLV] | None, asn1.Explicit(3)]
 
 
 @asn1.sequence

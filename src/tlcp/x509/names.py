@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Final
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
@@ -46,6 +47,7 @@ def match_host(certificate: Certificate, host: str, *, which: str = "") -> None:
         raise _ip_mismatch(certificate, wanted, which)
 
 
+@lru_cache(maxsize=256)
 def parse_host(host: str) -> str | ipaddress.IPv4Address | ipaddress.IPv6Address:
     """Give an address, or a DNS name in lower case and A-labels without the trailing dot.
 

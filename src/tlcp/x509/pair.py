@@ -17,16 +17,30 @@ from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, MisuseError
+from tlcp.x509 import signatures
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.chain import Purpose, verify_chain
 from tlcp.x509.names import match_host
+from tlcp.x509.recent import Recent
 from tlcp.x509.trust import TrustStore
 from tlcp.x509.usage import check_usages, is_authority
 
-__all__ = ["VerifiedPair", "accept_unverified_pair", "split_certificates", "verify_pair"]
+__all__ = [
+    "VerifiedPair",
+    "accept_unverified_pair",
+    "forget",
+    "split_certificates",
+    "verify_pair",
+]
 
 _SIGNING = "signing certificate"
 _ENCRYPTION = "encryption certificate"
+
+# Certificates of pairs that were verified lately: who comes again is not parsed again, and idle
+# connections of one peer share them. Only the parsing is saved, every check is made every time.
+_MAX_KEPT = 256
+_MAX_KEPT_BYTES = 4096  # a parsed certificate takes ten times its size: 10 MiB at the very most
+_proven: Recent[bytes, Certificate] = Recent(_MAX_KEPT)
 
 _TOKEN = object()  # held by the two functions that may make a VerifiedPair
 
@@ -92,7 +106,9 @@ def split_certificates(
     """
     if not certificates:
         raise ValueError("the certificate list is empty")
-    sign, *others = [_read(der, at, len(certificates)) for at, der in enumerate(certificates)]
+    sign, *others = [
+        _proven.get(der) or _read(der, at, len(certificates)) for at, der in enumerate(certificates)
+    ]
     if not others:
         return sign, sign if allow_single else None, ()
     for place in (0, -1):
@@ -145,7 +161,19 @@ def verify_pair(
         enc_chain = verify_chain(enc, rest, trust, now=now, purpose=role, which=_ENCRYPTION)
     if host is not None:
         _match_both(sign, enc, host)
+    for certificate in (*sign_chain, *enc_chain):
+        if len(certificate.der) <= _MAX_KEPT_BYTES:
+            _proven.put(certificate.der, certificate)
     return VerifiedPair(sign, enc, rest, sign_chain, enc_chain, verified=True, token=_TOKEN)
+
+
+def forget() -> None:
+    """Forget the certificates seen lately and their signatures, as if the program had started.
+
+    For measuring what a first contact costs.
+    """
+    _proven.clear()
+    signatures.forget()
 
 
 def accept_unverified_pair(

@@ -10,10 +10,10 @@ Spec: RFC 5280 6.1.3 (a)(1)
 
 from __future__ import annotations
 
-import threading
 from typing import Final
 
 from tlcp.crypto.sm2 import SM2PublicKey
+from tlcp.x509.recent import Recent
 
 __all__ = ["MAX_REMEMBERED", "forget", "verify_signature"]
 
@@ -22,8 +22,7 @@ _MAX_BYTES: Final = 4096  # of a certificate worth remembering: at most 4 MiB ar
 
 _Fact = tuple[bytes, bytes, bytes]  # public point, signature, what is signed
 
-_lock = threading.Lock()
-_facts: dict[_Fact, None] = {}  # in the order of their last use
+_facts: Recent[_Fact, bool] = Recent(MAX_REMEMBERED)
 
 
 def verify_signature(key: SM2PublicKey, signature: bytes, signed: bytes) -> None:
@@ -43,21 +42,13 @@ def verify_signature(key: SM2PublicKey, signature: bytes, signed: bytes) -> None
     Spec: GB/T 32918.2 7.1
     """
     fact = (key.point, signature, signed)
-    with _lock:
-        if fact in _facts:
-            del _facts[fact]
-            _facts[fact] = None
-            return
-    key.verify(signature, signed)
-    if len(signature) + len(signed) > _MAX_BYTES:
+    if _facts.get(fact):
         return
-    with _lock:
-        _facts[fact] = None
-        if len(_facts) > MAX_REMEMBERED:
-            del _facts[next(iter(_facts))]
+    key.verify(signature, signed)
+    if len(signature) + len(signed) <= _MAX_BYTES:
+        _facts.put(fact, True)
 
 
 def forget() -> None:
     """Forget all of them: for measuring what a first contact costs."""
-    with _lock:
-        _facts.clear()
+    _facts.clear()

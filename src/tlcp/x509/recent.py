@@ -1,0 +1,52 @@
+"""What was seen lately and is worth keeping: a bounded, thread-safe map.
+
+Spec: none; this only saves work
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+__all__ = ["Recent"]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Recent(Generic[K, V]):
+    """Keeps the entries that were used last.
+
+    Args:
+        most: how many.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._entries: dict[K, V] = {}  # in the order of their last use
+
+    def get(self, key: K) -> V | None:
+        """The value, if it is still there."""
+        with self._lock:
+            value = self._entries.pop(key, None)
+            if value is not None:
+                self._entries[key] = value
+            return value
+
+    def put(self, key: K, value: V) -> None:
+        """Keep a value; the one that was not used for longest may go."""
+        with self._lock:
+            self._entries.pop(key, None)
+            self._entries[key] = value
+            if len(self._entries) > self._most:
+                del self._entries[next(iter(self._entries))]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+
+    def __len__(self) -> int:
+        return len(self._entries)
