@@ -81,5 +81,8 @@ int main(int argc, char **argv)
     secret(data, 200);
     tlcp_sm3(digest, data, 200);
     tlcp_hmac_sm3(digest, key, 32, data, 100, 1);
+    secret(data, 200);
+    static uint8_t block[128];
+    tlcp_prf_sm3(block, sizeof block, data, 48, data + 48, 77);
     return 0;
 }

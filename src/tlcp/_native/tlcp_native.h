@@ -36,6 +36,11 @@ int tlcp_sm3_finish(const tlcp_sm3_state *h, uint8_t out[32]);
 int tlcp_hmac_sm3(uint8_t *out, const uint8_t *key, size_t key_length, const uint8_t *data,
                   size_t length, size_t count);
 
+/* P_SM3(secret, seed), the first length bytes; the seed begins with the label.
+ * GB/T 38636-2020 5.2 */
+int tlcp_prf_sm3(uint8_t *out, size_t length, const uint8_t *secret, size_t secret_length,
+                 const uint8_t *seed, size_t seed_length);
+
 /* ---- SM4, any number of bytes ----
  * Whole blocks in CBC mode, no padding added or removed: the IV, then the text, lie in data, size
  * bytes in all, and the text is replaced; count such pieces lie one after the other. GCM has 12-byte nonces; open returns 0 and zeros if the tag is wrong. */

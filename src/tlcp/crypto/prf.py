@@ -5,7 +5,7 @@ Spec: GB/T 38636-2020 5.2 (PRF), 6.5
 
 from __future__ import annotations
 
-from tlcp.crypto.sm3 import hmac_sm3
+from tlcp._native import ffi, lib
 
 __all__ = ["prf_sm3"]
 
@@ -18,8 +18,6 @@ def prf_sm3(secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:
     Spec: GB/T 38636-2020 5.2
     """
     seed = label + seed
-    a, out = seed, b""
-    while len(out) < length:
-        a = hmac_sm3(secret, a)
-        out += hmac_sm3(secret, a + seed)
-    return out[:length]
+    out = ffi.new("uint8_t[]", length)
+    lib.tlcp_prf_sm3(out, length, secret, len(secret), seed, len(seed))
+    return bytes(ffi.buffer(out))
