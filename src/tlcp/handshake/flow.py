@@ -15,8 +15,7 @@ Spec: GB/T 38636-2020 6.4.5.1 (figure of the handshake)
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from tlcp.errors import InternalError, TLCPError, UnexpectedMessage
 from tlcp.handshake.transcript import Transcript
@@ -31,8 +30,7 @@ N = TypeVar("N", bound="Inbound")
 Inbound = Handshake | ChangeCipherSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(NamedTuple):
     """What a flow is waiting for."""
 
     types: tuple[type[object], ...]

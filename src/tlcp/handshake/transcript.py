@@ -28,4 +28,4 @@ class Transcript:
 
     def digest(self) -> bytes:
         """SM3 over all messages so far; 32 bytes."""
-        return self._hash.copy().digest()
+        return self._hash.digest()

@@ -6,7 +6,7 @@ Spec: GB/T 38636-2020 6.3.3
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tlcp.errors import ProtocolVersionError, RecordOverflow, UnexpectedMessage
 from tlcp.registry import TLCP_VERSION, ContentType
@@ -37,8 +37,7 @@ _STRANGERS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """Content type, version and length (bytes of the fragment) of one record."""
 
     content_type: int

@@ -122,8 +122,16 @@ class Vector(Generic[T]):
     def read(self, r: Reader) -> tuple[T, ...]:
         """Read the items to the end of the vector."""
         inner, items = self.span.open(r), list[T]()
-        while inner.more():
-            items.append(inner.named(f"[{len(items)}]", self.item.read))
+        read = self.item.read
+        if r.notes is not None:
+            while inner.more():
+                items.append(inner.named(f"[{len(items)}]", read))
+            return tuple(items)
+        try:
+            while inner.more():
+                items.append(read(inner))
+        except DecodeError as error:
+            raise DecodeError(f"[{len(items)}]: {error.what}") from None
         return tuple(items)
 
     def write(self, out: bytearray, value: tuple[T, ...]) -> None:
@@ -200,7 +208,15 @@ class Structure:
     @classmethod
     def read(cls, r: Reader) -> Self:
         """Read the fields at the cursor."""
-        return cls(**{name: r.named(name, codec.read) for name, codec in cls.spec.items()})
+        if r.notes is not None:
+            return cls(**{name: r.named(name, codec.read) for name, codec in cls.spec.items()})
+        values = []
+        for name, codec in cls.spec.items():
+            try:
+                values.append(codec.read(r))
+            except DecodeError as error:
+                raise DecodeError(f"{name}: {error.what}") from None
+        return cls(*values)
 
     @classmethod
     def from_bytes(cls, data: bytes, notes: Notes | None = None) -> Self:

@@ -41,12 +41,17 @@ class Reader:
     Args:
         data: the bytes of the outermost window.
         notes: where to note the fields, None to note nothing.
+        start: where the window begins.
+        end: where it ends; None = with the data.
     """
 
-    __slots__ = ("_data", "_end", "_notes", "_pos")
+    __slots__ = ("_data", "_end", "_pos", "notes")
 
-    def __init__(self, data: bytes, notes: Notes | None = None) -> None:
-        self._data, self._pos, self._end, self._notes = data, 0, len(data), notes
+    def __init__(
+        self, data: bytes, notes: Notes | None = None, start: int = 0, end: int | None = None
+    ) -> None:
+        self._data, self._pos, self.notes = data, start, notes
+        self._end = len(data) if end is None else end
 
     def take(self, size: int) -> bytes:
         """Read ``size`` bytes.
@@ -55,11 +60,16 @@ class Reader:
             DecodeError: the window has fewer left.
         """
         start = self._pos
-        stop = start + size
+        self._pass(size)
+        return self._data[start : self._pos]
+
+    def _pass(self, size: int) -> None:
+        """Move the cursor on, if the window has as much: the one check of every length."""
+        stop = self._pos + size
         if stop > self._end:
-            raise DecodeError(f"a field needs {size} bytes and only {self._end - start} are left")
+            left = self._end - self._pos
+            raise DecodeError(f"a field needs {size} bytes and only {left} are left")
         self._pos = stop
-        return self._data[start:stop]
 
     def uint(self, size: int) -> int:
         """Read a big-endian number of ``size`` bytes."""
@@ -68,10 +78,8 @@ class Reader:
     def window(self, size: int) -> Reader:
         """Cut the next ``size`` bytes off as a reader of their own."""
         start = self._pos
-        self.take(size)
-        inner = Reader(self._data, self._notes)
-        inner._pos, inner._end = start, self._pos
-        return inner
+        self._pass(size)
+        return Reader(self._data, self.notes, start, self._pos)
 
     def rest(self) -> bytes:
         """Read all that is left."""
@@ -93,10 +101,10 @@ class Reader:
     def named(self, name: str, read: Callable[[Reader], T]) -> T:
         """Read one field; say its name in an error, and note where it lies if notes are kept."""
         try:
-            if self._notes is None:
+            if self.notes is None:
                 return read(self)
             with self._entered(name) as path:
-                found, start = self._notes.found, self._pos
+                found, start = self.notes.found, self._pos
                 index = len(found)
                 value = read(self)
                 found.insert(index, Note(path, start, self._pos, value))
@@ -106,7 +114,7 @@ class Reader:
 
     @contextmanager
     def _entered(self, name: str) -> Iterator[str]:
-        path = self._notes.path if self._notes else []
+        path = self.notes.path if self.notes else []
         path.append(name)
         try:
             yield ".".join(path).replace(".[", "[")
