@@ -61,7 +61,7 @@ class Connection:
         self._config, self.role = config, role
         self.peer_role: Role = "server" if role == "client" else "client"
         self._records = RecordLayer(max_empty_records=config.limits.empty_records)
-        self._outgoing = bytearray()
+        self._outgoing = list[bytes]()
         self._events: deque[Event] = deque()
         self._handshake_bytes = bytearray()
         self._error: TLCPError | None = None
@@ -130,7 +130,7 @@ class Connection:
 
     def data_to_send(self) -> bytes:
         """Take the bytes that are ready for the transport; also after an error."""
-        data = bytes(self._outgoing)
+        data = self._outgoing[0] if len(self._outgoing) == 1 else b"".join(self._outgoing)
         self._outgoing.clear()
         return data
 
@@ -325,7 +325,7 @@ class Connection:
     def _send(self, content_type: int, data: bytes) -> None:
         protected = self._records.writes_protected
         self._trace(self.role, content_type, data, protected=protected)
-        self._outgoing += self._records.seal(content_type, data)
+        self._outgoing.append(self._records.seal(content_type, data))
 
     def _send_alert(self, level: int, description: int) -> None:
         self._send(ContentType.ALERT, Alert(level, description).to_bytes())

@@ -50,12 +50,15 @@ def parse_header(data: bytes | bytearray, offset: int) -> Header:
     return Header(*HEADER.unpack_from(data, offset))
 
 
-def check_header(header: Header, start: bytes, *, protected: bool, first: bool) -> None:
+def check_header(
+    header: Header, stream: bytes | bytearray, offset: int, *, protected: bool, first: bool
+) -> None:
     """Refuse a header before anything of its record is buffered.
 
     Args:
         header: what was read.
-        start: the first bytes of the record, to tell what else it could be.
+        stream: where it was read from: its first bytes may tell what else it is.
+        offset: where in there.
         protected: whether keys are in use, which allows for their overhead.
         first: whether nothing of the peer was accepted yet: then its record version is not
             held against it (TLS-minded clients send 0301, servers' first alerts 0301 or 0303).
@@ -66,6 +69,7 @@ def check_header(header: Header, start: bytes, *, protected: bool, first: bool) 
         RecordOverflow: it is longer than allowed.
     """
     if header.content_type not in _CONTENT_TYPES:
+        start = bytes(stream[offset : offset + 8])
         raise UnexpectedMessage(
             f"{_shown(start)} is no TLCP record{_stranger(start) if first else ''}",
             expected="a record of type 20 to 23 and version 01 01",

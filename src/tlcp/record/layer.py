@@ -122,8 +122,9 @@ class RecordLayer:
         if available < HEADER_BYTES:
             return None
         header = parse_header(self._buffer, offset)
-        start = bytes(self._buffer[offset : offset + 8])
-        check_header(header, start, protected=self.reads_protected, first=self._first)
+        check_header(
+            header, self._buffer, offset, protected=not self._reads.is_null, first=self._first
+        )
         return header if available >= HEADER_BYTES + header.length else None
 
     def _check_plaintext(self, content_type: int, length: int) -> None:

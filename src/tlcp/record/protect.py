@@ -9,8 +9,7 @@ Spec: GB/T 38636-2020 6.3.3.4
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tlcp._native import Output, ffi, lib
 from tlcp.errors import BadRecordMAC, InternalError, RecordOverflow, TLCPError
@@ -37,8 +36,7 @@ _LAST_SEQUENCE = 2**64 - 1
 _GCM_OVERHEAD = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """Plaintexts of the records before the first bad one, and the error that one gives.
 
     Attributes:
@@ -130,6 +128,8 @@ class NullProtection:
 
     def seal_data(self, content_type: int, data: Buffer) -> bytes:
         """Put a header in front of each 2^14 bytes."""
+        if len(data) <= MAX_PLAINTEXT_BYTES:
+            return HEADER.pack(content_type, TLCP_VERSION, len(data)) + data
         view, lengths = memoryview(data), _cut(len(data))
         starts = range(0, len(lengths) * MAX_PLAINTEXT_BYTES, MAX_PLAINTEXT_BYTES)
         return self.seal(content_type, [view[i : i + MAX_PLAINTEXT_BYTES] for i in starts])
@@ -143,11 +143,10 @@ class NullProtection:
     ) -> Opened:
         """Return the fragments as they are."""
         fragments = []
-        with memoryview(stream) as view:
-            for length in lengths:
-                offset += HEADER_BYTES
-                fragments.append(bytes(view[offset : offset + length]))
-                offset += length
+        for length in lengths:
+            offset += HEADER_BYTES
+            fragments.append(bytes(stream[offset : offset + length]))
+            offset += length
         return self.open(content_type, fragments)
 
 
