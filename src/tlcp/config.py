@@ -11,8 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tlcp.crypto.sm3 import sm3
+from tlcp.dialects import AUTO, Dialect
 from tlcp.errors import ConfigError
 from tlcp.events import TracedMessage
+from tlcp.sessions.session import SessionStore, TicketKeys
 from tlcp.suites import DEFAULT_SUITES, CipherSuite, KeyExchangeKind
 from tlcp.x509.identity import Identity
 from tlcp.x509.trust import TrustStore
@@ -62,12 +65,21 @@ class Config:
         trust: CAs whose certificates are believed. Needed to verify the peer.
         suites: cipher suites, best first; a server picks by its own order.
         client_auth: for servers.
-        extensions: False sends a ClientHello without any extension (GmSSL up to 3.1 and old
-            gateways refuse all of them, even server_name).
+        dialect: what to send to whom, where deployed stacks disagree; see ``tlcp.dialects``.
+        extensions: False sends a ClientHello without any extension, whatever the dialect.
         alpn_protocols: application protocols, best first; a server picks by its own order.
         on_server_name: for servers: gets the host name that a client asks for (None if it asks
             for none) and returns other settings for this connection, or None to keep these. It
             may raise ``UnrecognizedName``.
+        session_store: for servers: where sessions are kept for clients to resume by their id;
+            None names no sessions.
+        session_lifetime_s: seconds after the full handshake for which a session may be resumed.
+        tickets: for clients: ask for a session ticket (RFC 5077, not in the standard).
+        ticket_keys: for servers: the keys of session tickets; None gives and takes none.
+        trusted_ca_keys: for clients: tell the server which CAs we know.
+        request_ocsp: for clients: ask for a stapled OCSP response.
+        ocsp_response: for servers: DER of the OCSP response to staple for clients that ask.
+        client_id: for clients: what the extension client_id says, empty = it is not sent.
         dangerous_skip_verification: believe any certificate. Anyone can then read and change
             everything; only for tests.
         dangerous_skip_host_check: believe a server certificate for any host name.
@@ -85,9 +97,18 @@ class Config:
     trust: TrustStore | None = None
     suites: tuple[CipherSuite, ...] = DEFAULT_SUITES
     client_auth: ClientAuth = ClientAuth.REQUIRED
+    dialect: Dialect = AUTO
     extensions: bool = True
     alpn_protocols: tuple[str, ...] = ()
     on_server_name: Callable[[str | None], Config | None] | None = None
+    session_store: SessionStore | None = None
+    session_lifetime_s: int = 7200
+    tickets: bool = False
+    ticket_keys: TicketKeys | None = None
+    trusted_ca_keys: bool = False
+    request_ocsp: bool = False
+    ocsp_response: bytes = b""
+    client_id: bytes = b""
     dangerous_skip_verification: bool = False
     dangerous_skip_host_check: bool = False
     keylog: Callable[[str], None] | None = None
@@ -105,6 +126,25 @@ class Config:
         for protocol in self.alpn_protocols:
             if not protocol.isascii() or not 0 < len(protocol) < 256:  # RFC 7301 3.1
                 raise ConfigError(f"ALPN protocol {protocol!r}: want 1 to 255 ASCII letters")
+
+    def may_send(self, extension: int) -> bool:
+        """Whether the dialect has a hello extension."""
+        return self.extensions and extension in self.dialect.extensions
+
+    def binding(self, role: str) -> bytes:
+        """32 bytes, a hash over all that makes us believe the peer, and over who we are.
+
+        A session is resumed under the same binding only.
+        """
+        identity, trust = self.identity, self.trust
+        parts = (
+            role.encode(),
+            self.client_auth.value.encode() if role == "server" else b"",
+            bytes((self.dangerous_skip_verification, self.dangerous_skip_host_check)),
+            trust.fingerprint if trust is not None else b"",
+            identity.fingerprint if identity is not None else b"",
+        )
+        return sm3(b"".join(len(part).to_bytes(4, "big") + part for part in parts))
 
     @property
     def has_encryption_pair(self) -> bool:

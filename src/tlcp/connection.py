@@ -40,10 +40,12 @@ from tlcp.errors import (
 from tlcp.events import DataReceived, Event, HandshakeCompleted, PeerClosed, TracedMessage
 from tlcp.handshake.client import ClientEndpoint, client_flow
 from tlcp.handshake.flow import Machine
+from tlcp.handshake.resumption import forget
 from tlcp.handshake.server import ServerEndpoint, server_flow
 from tlcp.record.layer import RecordLayer
 from tlcp.record.protect import Protection
 from tlcp.registry import ContentType, HandshakeType
+from tlcp.sessions.session import Session, SessionStore
 from tlcp.wire.messages import HANDSHAKE_HEADER_BYTES, Alert, ChangeCipherSpec
 
 __all__ = ["Connection"]
@@ -57,10 +59,18 @@ class Connection:
     Not thread-safe: one caller at a time.
     """
 
-    def __init__(self, config: Config, role: Role, server_name: str | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        role: Role,
+        server_name: str | None = None,
+        session: Session | None = None,
+    ) -> None:
         self._config, self.role = config, role
         self.peer_role: Role = "server" if role == "client" else "client"
         self._records = RecordLayer(max_empty_records=config.limits.empty_records)
+        self._records.max_plaintext_bytes = config.dialect.max_plaintext_bytes
+        self._kept: tuple[SessionStore, bytes] | None = None
         self._outgoing = list[bytes]()
         self._events: deque[Event] = deque()
         self._handshake_bytes = bytearray()
@@ -69,25 +79,29 @@ class Connection:
         self._warnings = self._renegotiations = 0
         self._machine: Machine[HandshakeCompleted]
         if role == "client":
-            client = ClientEndpoint(config, self, server_name)
+            client = ClientEndpoint(config, self, server_name, session)
             self._machine = Machine(client_flow(client), client.transcript)
         else:
             server = ServerEndpoint(config, self)
             self._machine = Machine(server_flow(server), server.transcript)
 
     @classmethod
-    def client(cls, config: Config, *, server_name: str | None) -> Self:
+    def client(
+        cls, config: Config, *, server_name: str | None, session: Session | None = None
+    ) -> Self:
         """A client's connection; its ClientHello is ready to be sent.
 
         Args:
             config: settings.
             server_name: host name or IP address that the server's certificates must be for; a
                 host name is also sent as SNI.
+            session: of an earlier connection, to continue; where that may not be, or the server
+                does not, a full handshake follows.
 
         Raises:
             ConfigError: nothing to verify the server by, or no suite to offer.
         """
-        return cls(config, "client", server_name)
+        return cls(config, "client", server_name, session)
 
     @classmethod
     def server(cls, config: Config) -> Self:
@@ -201,6 +215,14 @@ class Connection:
     def protect_reads(self, protection: Protection) -> None:
         """Use new keys for what is received."""
         self._records.protect_reads(protection)
+
+    def limit_plaintext(self, size: int) -> None:
+        """Put no more than so many bytes into a record."""
+        self._records.max_plaintext_bytes = min(size, self._records.max_plaintext_bytes)
+
+    def session_kept(self, store: SessionStore, session_id: bytes) -> None:
+        """Note where the session is, to end it if the connection fails."""
+        self._kept = store, session_id
 
     # ---- incoming records ------------------------------------------------------------------
 
@@ -367,6 +389,8 @@ class Connection:
                 error.hint = advice.DIFFERENT_KEYS
             error.at(self.role, "" if done else f"waiting for {self._machine.expecting}")
             self._error = error
+            if self._kept is not None and not isinstance(error, TruncatedError):
+                forget(*self._kept)
             if (alert := error.alert_to_send) is not None and not self._closed:
                 self._send_alert(AlertLevel.FATAL, alert)
         return self._error

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tlcp.quirks import Quirk
+    from tlcp.sessions.session import Session
     from tlcp.suites import CipherSuite
     from tlcp.x509.pair import VerifiedPair
 
@@ -28,6 +30,10 @@ class HandshakeCompleted:
         offered_suites: the ids in the client's list, best first.
         first_finished: verify_data of the first Finished, 12 bytes ("tls-unique", RFC 5929).
         resumed: whether an earlier session was continued.
+        session: for clients: what a later connection can continue, None if nothing.
+        quirks: what was seen of the peer's stack.
+        ocsp_response: the OCSP response that the server stapled (DER), not verified; None without.
+        client_id: what the client said in client_id, for servers; empty for nothing.
     """
 
     suite: CipherSuite
@@ -37,6 +43,10 @@ class HandshakeCompleted:
     offered_suites: tuple[int, ...]
     first_finished: bytes
     resumed: bool = False
+    session: Session | None = None
+    quirks: tuple[Quirk, ...] = ()
+    ocsp_response: bytes | None = None
+    client_id: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

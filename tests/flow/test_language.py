@@ -29,9 +29,24 @@ DEPTH = 9
 class Ops:
     """Does nothing; says yes to everything."""
 
-    def __init__(self, *, requests: bool = False, sends_certificate: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        requests: bool = False,
+        sends_certificate: bool = True,
+        resumes: bool = False,
+        ticket: bool = False,
+        status: bool = False,
+    ) -> None:
         self.requests_certificate = requests
         self._client = object() if sends_certificate else None
+        self.recalled = self if resumes else None
+        self.peer = object()
+        self.promises_ticket, self.may_send_status = ticket, status
+        self.status = None
+
+    def accept_hello(self, *_: Any) -> Ops:
+        return self
 
     def verify_client(self, *_: Any) -> object | None:
         return self._client
@@ -84,10 +99,33 @@ SERVER_HEAD = ("ServerHello", "Certificate", "ServerKeyExchange")
 FINISH = ("ChangeCipherSpec", "Finished")
 
 
-def test_client_accepts_exactly_the_standard() -> None:
-    assert _language(client_flow, Ops) == {
-        (*SERVER_HEAD, "ServerHelloDone", *FINISH),
-        (*SERVER_HEAD, "CertificateRequest", "ServerHelloDone", *FINISH),
+@pytest.mark.parametrize("ticket", [False, True])
+def test_client_accepts_exactly_the_standard(ticket: bool) -> None:
+    """A ticket comes if it was promised, before the keys change; else it is refused."""
+    end = ("NewSessionTicket", *FINISH) if ticket else FINISH
+    assert _language(client_flow, lambda: Ops(ticket=ticket)) == {
+        (*SERVER_HEAD, "ServerHelloDone", *end),
+        (*SERVER_HEAD, "CertificateRequest", "ServerHelloDone", *end),
+    }
+
+
+def test_a_status_may_come_behind_the_certificates_if_it_was_announced() -> None:
+    with_status = ("ServerHello", "Certificate", "CertificateStatus", "ServerKeyExchange")
+    assert _language(client_flow, lambda: Ops(status=True)) == {
+        (*head, *request, "ServerHelloDone", *FINISH)
+        for head in (SERVER_HEAD, with_status)
+        for request in ((), ("CertificateRequest",))
+    }
+
+
+@pytest.mark.parametrize("ticket", [False, True])
+def test_a_resumed_handshake_has_no_certificates_and_no_key_exchange(ticket: bool) -> None:
+    end = ("NewSessionTicket", *FINISH) if ticket else FINISH
+    assert _language(client_flow, lambda: Ops(resumes=True, ticket=ticket)) == {
+        ("ServerHello", *end)
+    }
+    assert _language(server_flow, lambda: Ops(resumes=True, ticket=ticket)) == {
+        ("ClientHello", *FINISH)
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tlcp.config import Config
+from tlcp.dialects import MAX_PLAINTEXT_OLD_GMSSL
 from tlcp.errors import (
     CertificateProblem,
     CertificateVerifyError,
@@ -22,40 +23,63 @@ from tlcp.handshake import kx_ecc, kx_ecdhe
 from tlcp.handshake.endpoint import Channel, Endpoint, FinishingOps, finish_peer
 from tlcp.handshake.flow import Step, expect, expect_either
 from tlcp.handshake.kx import HelloContext, VerifiedExchange
+from tlcp.handshake.offer import offered_extensions, offered_suite_ids
+from tlcp.handshake.peer import believe_server
+from tlcp.handshake.resumption import Recalled, bound_name, new_client_session, offerable
 from tlcp.handshake.schedule import KeySchedule
-from tlcp.registry import TLCP_VERSION, ExtensionType, number_label
+from tlcp.quirks import Quirk
+from tlcp.registry import TLCP_VERSION, ClientCertificateType, ExtensionType, number_label
+from tlcp.sessions.session import Session, State
 from tlcp.suites import ALL_SUITES, CipherSuite, KeyExchangeKind, suite_label
 from tlcp.wire.extensions import (
     ProtocolNameList,
-    alpn_extension,
+    StapledStatus,
     decode_extension,
     find_extension,
-    host_name_extension,
 )
 from tlcp.wire.messages import (
     Certificate,
     CertificateRequest,
+    CertificateStatus,
     CertificateVerify,
     ClientHello,
     ClientKeyExchange,
-    Extension,
+    NewSessionTicket,
     ServerHello,
     ServerHelloDone,
     ServerKeyExchange,
 )
-from tlcp.x509.names import parse_host
-from tlcp.x509.pair import VerifiedPair, accept_unverified_pair, verify_pair
+from tlcp.x509.pair import VerifiedPair
 
 __all__ = ["ClientEndpoint", "ClientOps", "Negotiated", "client_flow"]
+
+_DOWNGRADE_SENTINELS = (b"DOWNGRD\x00", b"DOWNGRD\x01")  # RFC 8446 4.1.3
+_SM2_CURVE_NUMBER = 41
 
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
-    """A ServerHello that fits the offer."""
+    """A ServerHello that fits the offer.
+
+    Attributes:
+        suite: its suite.
+        hello: what both hellos fixed.
+        alpn_protocol: the protocol agreed on.
+        session_id: what the server names the session, empty for nothing.
+        recalled: the session that is continued, None in a full handshake.
+        promises_ticket: a NewSessionTicket will come.
+        status: the OCSP response that came in the hello itself; None if none did.
+        may_send_status: a CertificateStatus may follow the certificates.
+    """
 
     suite: CipherSuite
     hello: HelloContext
     alpn_protocol: str | None
+    session_id: bytes
+    recalled: Recalled | None
+    promises_ticket: bool
+    status: bytes | None
+    may_send_status: bool
 
 
 class ClientOps(FinishingOps, Protocol):
@@ -80,26 +104,63 @@ class ClientOps(FinishingOps, Protocol):
     ) -> KeySchedule:
         """Send [Certificate] ClientKeyExchange [CertificateVerify]; derive the keys."""
 
+    def resume_keys(self, chosen: Negotiated, recalled: Recalled) -> KeySchedule:
+        """The keys of a session that is continued."""
+
     def done(
-        self, chosen: Negotiated, server: VerifiedPair, first_finished: bytes
+        self, chosen: Negotiated, server: VerifiedPair, keys: KeySchedule, ending: Ending
     ) -> HandshakeCompleted:
         """Sum up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the last messages brought: verify_data of the first Finished, ticket and staple."""
+
+    first_finished: bytes
+    ticket: NewSessionTicket | None
+    status: bytes | None = None
 
 
 def client_flow(ops: ClientOps) -> Step[HandshakeCompleted]:
     """The client's handshake; reads as the standard's figure.  Spec: GB/T 38636-2020 6.4.5.1."""
     ops.send_hello()
     chosen = ops.accept_hello((yield from expect(ServerHello)))
+    if chosen.recalled is not None:
+        return (yield from _resume(ops, chosen, chosen.recalled))
     server = ops.verify_server((yield from expect(Certificate)))
-    exchange = ops.verify_exchange(chosen, server, (yield from expect(ServerKeyExchange)))
+    status, offer = yield from _status_and_exchange(chosen)
+    exchange = ops.verify_exchange(chosen, server, offer)
     next_message = yield from expect_either(CertificateRequest, ServerHelloDone)
     request = next_message if isinstance(next_message, CertificateRequest) else None
     if request is not None:
         yield from expect(ServerHelloDone)
     keys = ops.send_flight(chosen, exchange, request)
     first_finished = ops.send_finished(keys)
+    ticket = (yield from expect(NewSessionTicket)) if chosen.promises_ticket else None
     yield from finish_peer(ops, keys)
-    return ops.done(chosen, server, first_finished)
+    return ops.done(chosen, server, keys, Ending(first_finished, ticket, status))
+
+
+def _resume(ops: ClientOps, chosen: Negotiated, recalled: Recalled) -> Step[HandshakeCompleted]:
+    """The short handshake: the server finishes first.  Spec: GB/T 38636-2020 6.4.5.1."""
+    keys = ops.resume_keys(chosen, recalled)
+    ticket = (yield from expect(NewSessionTicket)) if chosen.promises_ticket else None
+    first_finished = yield from finish_peer(ops, keys)
+    ops.send_finished(keys)
+    if recalled.peer is None:
+        raise InternalError("a client continues a session with a server that it never verified")
+    return ops.done(chosen, recalled.peer, keys, Ending(first_finished, ticket))
+
+
+def _status_and_exchange(chosen: Negotiated) -> Step[tuple[bytes | None, ServerKeyExchange]]:
+    """ServerKeyExchange, and the OCSP response that may come before it.  Spec: RFC 6066 8."""
+    if not chosen.may_send_status:
+        return chosen.status, (yield from expect(ServerKeyExchange))
+    message = yield from expect_either(CertificateStatus, ServerKeyExchange)
+    if isinstance(message, ServerKeyExchange):
+        return None, message
+    return message.response, (yield from expect(ServerKeyExchange))
 
 
 class ClientEndpoint(Endpoint):
@@ -110,6 +171,7 @@ class ClientEndpoint(Endpoint):
         channel: takes what is sent.
         server_name: host name or IP address the certificates must be for; a host name is also
             sent as SNI. None only where the configuration does not check it.
+        session: of an earlier connection, to continue if that may be.
 
     Raises:
         ConfigError: nothing to verify the server by, or no suite to offer.
@@ -117,31 +179,32 @@ class ClientEndpoint(Endpoint):
 
     role, peer_role = "client", "server"
 
-    def __init__(self, config: Config, channel: Channel, server_name: str | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        channel: Channel,
+        server_name: str | None,
+        session: Session | None = None,
+    ) -> None:
         config.check_client(server_name)
         super().__init__(config, channel)
         self._server_name = server_name
         self._offered = config.client_suites()
         self._random = self.hello_random()
-        self._extensions = self._make_extensions()
-
-    def _make_extensions(self) -> tuple[Extension, ...] | None:
-        """None where there is nothing to say: old stacks refuse even an empty block."""
-        if not self.config.extensions:
-            return None
-        extensions = []
-        if self._server_name is not None:
-            host = parse_host(self._server_name)
-            if isinstance(host, str):
-                extensions.append(host_name_extension(host))
-        if self.config.alpn_protocols:
-            extensions.append(alpn_extension(self.config.alpn_protocols))
-        return tuple(extensions) or None
+        self._recalled: Recalled | None = None
+        self._session = session
+        if session is not None:
+            self._recalled = offerable(config, server_name, session, self._offered)
+        ticket = session.ticket if session is not None and self._recalled is not None else b""
+        self._extensions = offered_extensions(config, server_name, ticket)
 
     def send_hello(self) -> None:
         """Spec: GB/T 38636-2020 6.4.5.2.1."""
-        suites = tuple(s.id for s in self._offered)
-        self.send(ClientHello(TLCP_VERSION, self._random, b"", suites, b"\0", self._extensions))
+        asked = b""
+        if self._session is not None and self._recalled is not None:
+            asked = self._session.id
+        suites = offered_suite_ids(self.config)
+        self.send(ClientHello(TLCP_VERSION, self._random, asked, suites, b"\0", self._extensions))
 
     def accept_hello(self, hello: ServerHello) -> Negotiated:
         """Check version, suite, compression and extensions against the offer.
@@ -149,7 +212,7 @@ class ClientEndpoint(Endpoint):
         No downgrade sentinel is looked for: some stacks send one by mistake.
 
         Raises:
-            ProtocolVersionError, IllegalParameter, UnsupportedExtension: see the text.
+            ProtocolVersionError, IllegalParameter, UnsupportedExtension, DecodeError: see the text.
 
         Spec: GB/T 38636-2020 6.4.5.2.2
         """
@@ -170,9 +233,33 @@ class ClientEndpoint(Endpoint):
                 f"the server chose compression method {hello.compression_method}",
                 expected="0, the only one offered",
             )
-        self._check_extensions(hello.extensions or ())
-        context = HelloContext(TLCP_VERSION, self._random, hello.random)
-        return Negotiated(suite, context, self._chosen_protocol(hello))
+        self._check_extensions(hello)
+        self._note_quirks(hello)
+        if not self._extensions and not hello.session_id:
+            self.channel.limit_plaintext(MAX_PLAINTEXT_OLD_GMSSL)
+        status, may_send_status = self._status(hello)
+        return Negotiated(
+            suite=suite,
+            hello=HelloContext(TLCP_VERSION, self._random, hello.random),
+            alpn_protocol=self._chosen_protocol(hello),
+            session_id=hello.session_id,
+            recalled=self._continued(hello),
+            promises_ticket=_has(hello, ExtensionType.SESSION_TICKET),
+            status=status,
+            may_send_status=may_send_status,
+        )
+
+    def _continued(self, hello: ServerHello) -> Recalled | None:
+        """The session that the server continues: it echoes the id that we asked for."""
+        recalled, session = self._recalled, self._session
+        if recalled is None or session is None or hello.session_id != session.id:
+            return None
+        if hello.cipher_suite != recalled.suite.id:
+            raise IllegalParameter(
+                f"the server continues a session with {suite_label(hello.cipher_suite)}",
+                expected=f"the session's suite, {recalled.suite}",
+            )
+        return recalled
 
     def _chosen_protocol(self, hello: ServerHello) -> str | None:
         """The one protocol of the server's ALPN answer.  Spec: RFC 7301 3.1."""
@@ -187,19 +274,48 @@ class ClientEndpoint(Endpoint):
             )
         return chosen[0]
 
-    def _check_extensions(self, answered: tuple[Extension, ...]) -> None:
+    def _check_extensions(self, hello: ServerHello) -> None:
         """A server may answer only what was offered; renegotiation_info is let pass.
 
         Gateways (Bank of China among them) send it unasked, empty; it changes nothing here.
         """
         offered = {e.type for e in self._extensions or ()} | {ExtensionType.RENEGOTIATION_INFO}
-        for extension in answered:
+        for extension in hello.extensions or ():
             if extension.type not in offered:
                 raise UnsupportedExtension(
                     "the server answered the extension "
                     f"{number_label(ExtensionType, extension.type)} that was not offered",
                     expected="answers to offered extensions only",
                 )
+
+    @staticmethod
+    def _status(hello: ServerHello) -> tuple[bytes | None, bool]:
+        """The OCSP response if the hello has it, and whether a message with it may follow.
+
+        Stacks answer in three forms: the response right here (gotlcp), an empty answer and a
+        CertificateStatus (Tongsuo), or an empty answer and nothing more (GmSSL).
+
+        Spec: GM/T 0024-2023 A; RFC 6066 8
+        """
+        answer = find_extension(hello.extensions, ExtensionType.STATUS_REQUEST)
+        if answer is None:
+            return None, False
+        if not answer.data:
+            return None, True
+        return decode_extension(answer, StapledStatus).response, False
+
+    def _note_quirks(self, hello: ServerHello) -> None:
+        quirks = {
+            Quirk.NO_SESSION_ID: not hello.session_id,
+            Quirk.RENEGOTIATION_INFO: _has(hello, ExtensionType.RENEGOTIATION_INFO),
+            Quirk.TICKET: _has(hello, ExtensionType.SESSION_TICKET),
+            Quirk.SERVER_NAME_ANSWERED: _has(hello, ExtensionType.SERVER_NAME),
+            Quirk.DOWNGRADE_SENTINEL: hello.random.endswith(_DOWNGRADE_SENTINELS),
+        }
+        self.quirks += [quirk for quirk, met in quirks.items() if met]
+        answer = find_extension(hello.extensions, ExtensionType.STATUS_REQUEST)
+        if answer is not None and answer.data:
+            self.quirks.append(Quirk.STAPLE_IN_HELLO)
 
     def verify_server(self, message: Certificate) -> VerifiedPair:
         """Both certificates, their chains, their usages and the host name.
@@ -209,30 +325,27 @@ class ClientEndpoint(Endpoint):
 
         Spec: GB/T 38636-2020 6.4.5.3
         """
-        ders, config = message.certificates, self.config
-        if not ders:
+        if not message.certificates:
             raise CertificateVerifyError(
                 CertificateProblem.NOT_A_PAIR,
                 "the server sent no certificate",
                 expected="2 (signing, encryption)",
             )
-        if config.dangerous_skip_verification:
-            return accept_unverified_pair(ders, role="server", need_enc=True)
-        if config.trust is None:
-            raise InternalError("a server is to be verified without trust anchors")
-        host = None if config.dangerous_skip_host_check else self._server_name
-        now = config.now()
-        return verify_pair(
-            ders, role="server", trust=config.trust, now=now, host=host, need_enc=True
-        )
+        pair = believe_server(self.config, self._server_name, message.certificates)
+        self.note_certificates(pair, message.certificates)
+        return pair
 
     def verify_exchange(
         self, chosen: Negotiated, server: VerifiedPair, message: ServerKeyExchange
     ) -> VerifiedExchange:
         """Spec: GB/T 38636-2020 6.4.5.4."""
-        if chosen.suite.key_exchange is KeyExchangeKind.ECDHE:
-            return kx_ecdhe.verify(chosen.hello, server, message.body)
-        return kx_ecc.verify(chosen.hello, server, message.body)
+        if chosen.suite.key_exchange is not KeyExchangeKind.ECDHE:
+            return kx_ecc.verify(chosen.hello, server, message.body)
+        exchange = kx_ecdhe.verify(chosen.hello, server, message.body, self.config.dialect)
+        curve = exchange.params.named_curve
+        if curve != _SM2_CURVE_NUMBER:
+            self.quirks.append(Quirk.CURVE_OTHER if curve else Quirk.CURVE_ZERO)
+        return exchange
 
     def send_flight(
         self, chosen: Negotiated, exchange: VerifiedExchange, request: CertificateRequest | None
@@ -243,25 +356,88 @@ class ClientEndpoint(Endpoint):
 
         Spec: GB/T 38636-2020 6.4.5.7 to 6.4.5.9
         """
-        identity = self.config.identity
+        identity, dialect = self.config.identity, self.config.dialect
         if request is not None:
-            ders = identity.certificate_list() if identity is not None else ()
+            self._note_request(request)
+            ecdhe = chosen.suite.key_exchange is KeyExchangeKind.ECDHE
+            ders: tuple[bytes, ...] = ()
+            if identity is not None:
+                ders = identity.certificate_list(
+                    include_enc=ecdhe or not dialect.single_client_certificate,
+                    enc_last=dialect.enc_certificate_last,
+                )
             self.send(Certificate(ders))
         share = exchange.respond(identity, self.config.random)
         self.send(ClientKeyExchange(share.body))
         if request is not None and identity is not None:
-            self.send(CertificateVerify(identity.sign_key.sign(self.transcript_hash())))
+            raw = dialect.raw_certificate_verify
+            signed = self.transcript.raw if raw else self.transcript_hash()
+            self.send(CertificateVerify(identity.sign_key.sign(signed)))
+        self.transcript.drop_raw()
         return self.derive_keys(chosen.suite, chosen.hello, share.pre_master)
 
+    def _note_request(self, request: CertificateRequest) -> None:
+        rsa, sm2 = ClientCertificateType.RSA_SIGN, ClientCertificateType.ECDSA_SIGN
+        if tuple(request.certificate_types) == (rsa, sm2):
+            self.quirks.append(Quirk.TYPES_RSA_FIRST)
+        if tuple(request.certificate_types) == (sm2, sm2):
+            self.quirks.append(Quirk.TYPES_REPEATED)
+        if not request.certificate_authorities:
+            self.quirks.append(Quirk.NO_CA_NAMES)
+
+    def resume_keys(self, chosen: Negotiated, recalled: Recalled) -> KeySchedule:
+        """New keys from the old master secret and the new randoms.
+
+        Spec: GB/T 38636-2020 6.4.5.1, 6.5.2
+        """
+        self.transcript.drop_raw()
+        return self.schedule(chosen.suite, chosen.hello, recalled.state.master)
+
     def done(
-        self, chosen: Negotiated, server: VerifiedPair, first_finished: bytes
+        self, chosen: Negotiated, server: VerifiedPair, keys: KeySchedule, ending: Ending
     ) -> HandshakeCompleted:
-        """Sum up."""
+        """Sum up, and keep what a later connection needs."""
+        if ending.status is not None and Quirk.STAPLE_IN_HELLO not in self.quirks:
+            self.quirks.append(Quirk.STAPLE_IN_MESSAGE)
         return HandshakeCompleted(
             suite=chosen.suite,
             peer=server,
             server_name=self._server_name,
             alpn_protocol=chosen.alpn_protocol,
             offered_suites=tuple(suite.id for suite in self._offered),
-            first_finished=first_finished,
+            first_finished=ending.first_finished,
+            resumed=chosen.recalled is not None,
+            session=self._new_session(chosen, server, keys, ending.ticket),
+            quirks=tuple(self.quirks),
+            ocsp_response=ending.status,
         )
+
+    def _new_session(
+        self,
+        chosen: Negotiated,
+        server: VerifiedPair,
+        keys: KeySchedule,
+        ticket: NewSessionTicket | None,
+    ) -> Session | None:
+        """The session as it can be continued next: the same one, or a new one."""
+        if chosen.recalled is not None and self._session is not None:
+            if ticket is None or not ticket.ticket:
+                return self._session
+            state = chosen.recalled.state
+        else:
+            state = State.new(
+                suite=chosen.suite.id,
+                master=keys.dangerous_master(),
+                now=self.config.now(),
+                lifetime_s=self.config.session_lifetime_s,
+                binding=self.config.binding("client"),
+                server_name=bound_name(self._server_name),
+                certificates=tuple(server.as_sent()),
+            )
+        return new_client_session(
+            self.config, session_id=chosen.session_id, state=state, ticket=ticket
+        )
+
+
+def _has(hello: ServerHello, kind: int) -> bool:
+    return find_extension(hello.extensions, kind) is not None

@@ -14,9 +14,12 @@ from tlcp.handshake.flow import Step, expect
 from tlcp.handshake.kx import HelloContext
 from tlcp.handshake.schedule import KeySchedule, master_secret
 from tlcp.handshake.transcript import Transcript
+from tlcp.quirks import Quirk
 from tlcp.record.protect import Protection
+from tlcp.sessions.session import SessionStore
 from tlcp.suites import CipherSuite
 from tlcp.wire.messages import ChangeCipherSpec, Finished, Handshake
+from tlcp.x509.pair import VerifiedPair
 
 __all__ = ["Channel", "Endpoint", "FinishingOps", "finish_peer"]
 
@@ -35,6 +38,12 @@ class Channel(Protocol):
 
     def protect_reads(self, protection: Protection) -> None:
         """Use new keys for all that comes from now on."""
+
+    def limit_plaintext(self, size: int) -> None:
+        """Put no more than so many bytes into a record."""
+
+    def session_kept(self, store: SessionStore, session_id: bytes) -> None:
+        """Note where the session is, to end it if the connection fails."""
 
 
 class FinishingOps(Protocol):
@@ -80,6 +89,7 @@ class Endpoint:
     def __init__(self, config: Config, channel: Channel) -> None:
         self.config, self.channel = config, channel
         self.transcript = Transcript()
+        self.quirks = list[Quirk]()
 
     def hello_random(self) -> bytes:
         """32 bytes: the time in seconds (4) and 28 random ones; nobody checks the time.
@@ -99,15 +109,30 @@ class Endpoint:
         self, suite: CipherSuite, hello: HelloContext, pre_master: bytes
     ) -> KeySchedule:
         """The keys of both directions.  Spec: GB/T 38636-2020 6.5."""
+        master = master_secret(pre_master, hello.client_random, hello.server_random)
+        return self.schedule(suite, hello, master)
+
+    def schedule(self, suite: CipherSuite, hello: HelloContext, master: bytes) -> KeySchedule:
+        """The keys of both directions under a master secret, an old one in a resumed handshake.
+
+        Spec: GB/T 38636-2020 6.5.2
+        """
         keys = KeySchedule(
             suite,
-            master_secret(pre_master, hello.client_random, hello.server_random),
+            master,
             client_random=hello.client_random,
             server_random=hello.server_random,
         )
         if self.config.keylog is not None:
             self.config.keylog(keys.dangerous_key_log_line())
         return keys
+
+    def note_certificates(self, pair: VerifiedPair, sent: tuple[bytes, ...]) -> None:
+        """See what the peer's list tells of its stack."""
+        if pair.enc is not None and len(sent) > 2 and sent[1] != pair.enc.der:
+            self.quirks.append(Quirk.ENC_LAST)
+        if any(certificate.self_issued for certificate in pair.intermediates):
+            self.quirks.append(Quirk.ROOT_SENT)
 
     def transcript_hash(self) -> bytes:
         """SM3 over the handshake so far."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tlcp.crypto.keys import KeyAgreement
+from tlcp.dialects import Dialect
 from tlcp.errors import IllegalParameter, InternalError
 from tlcp.handshake.kx import (
     ClientShare,
@@ -21,9 +22,9 @@ from tlcp.handshake.kx import (
     peer_encryption_certificate,
 )
 from tlcp.wire.bodies import (
-    CURVE_SM2,
     NAMED_CURVE,
     EcdheClientKeyExchange,
+    EcdheClientKeyExchangeVector,
     EcdheParams,
     EcdheServerKeyExchange,
     decode_ecdhe_client_key_exchange,
@@ -35,8 +36,8 @@ from tlcp.x509.pair import VerifiedPair
 __all__ = ["EcdheServerSide", "VerifiedEcdhe", "verify"]
 
 
-def _params(point: bytes) -> EcdheParams:
-    return EcdheParams(NAMED_CURVE, CURVE_SM2, point)
+def _params(point: bytes, dialect: Dialect) -> EcdheParams:
+    return EcdheParams(NAMED_CURVE, dialect.curve, point)
 
 
 def _check_curve_type(params: EcdheParams, sender: str) -> None:
@@ -48,9 +49,15 @@ def _check_curve_type(params: EcdheParams, sender: str) -> None:
 
 
 def _derive(
-    agreement: KeyAgreement, peer: Certificate, params: EcdheParams, *, initiator: bool
+    agreement: KeyAgreement,
+    peer: Certificate,
+    params: EcdheParams,
+    *,
+    role: str,
+    dialect: Dialect,
 ) -> bytes:
-    sender = "client" if initiator else "server"
+    sender = "client" if role == "server" else "server"
+    initiator = (role == "client") == dialect.client_is_initiator
     try:
         return agreement.derive(
             peer_point=peer.public_point, peer_ephemeral_point=params.point, initiator=initiator
@@ -69,17 +76,21 @@ class VerifiedEcdhe:
 
     params: EcdheParams
     enc: Certificate
+    dialect: Dialect
 
     def respond(self, identity: Identity | None, random: Callable[[int], bytes]) -> ClientShare:
         """Agree on the pre-master secret.  Spec: GB/T 38636-2020 6.4.5.8."""
         _, key = own_encryption_key(identity)
         agreement = key.begin_key_exchange()
-        pre_master = _derive(agreement, self.enc, self.params, initiator=False)
-        body = EcdheClientKeyExchange(_params(agreement.ephemeral_point)).to_bytes()
-        return ClientShare(body, pre_master)
+        pre_master = _derive(agreement, self.enc, self.params, role="client", dialect=self.dialect)
+        params = _params(agreement.ephemeral_point, self.dialect)
+        form = EcdheClientKeyExchangeVector if self.dialect.point_vector else EcdheClientKeyExchange
+        return ClientShare(form(params).to_bytes(), pre_master)
 
 
-def verify(hello: HelloContext, server: VerifiedPair, body: bytes) -> VerifiedEcdhe:
+def verify(
+    hello: HelloContext, server: VerifiedPair, body: bytes, dialect: Dialect
+) -> VerifiedEcdhe:
     """Check a ServerKeyExchange; the curve's number is not checked, but signed as received.
 
     Raises:
@@ -91,20 +102,20 @@ def verify(hello: HelloContext, server: VerifiedPair, body: bytes) -> VerifiedEc
     _check_curve_type(message.params, "server")
     signed = hello.randoms + message.params.to_bytes()
     check_exchange_signature(server, message.signature, signed)
-    return VerifiedEcdhe(message.params, peer_encryption_certificate(server))
+    return VerifiedEcdhe(message.params, peer_encryption_certificate(server), dialect)
 
 
 class EcdheServerSide:
     """The server's side of one ECDHE exchange."""
 
-    def __init__(self, hello: HelloContext, identity: Identity) -> None:
-        self._hello, self._identity = hello, identity
+    def __init__(self, hello: HelloContext, identity: Identity, dialect: Dialect) -> None:
+        self._hello, self._identity, self._dialect = hello, identity, dialect
         _, key = own_encryption_key(identity)
         self._agreement = key.begin_key_exchange()
 
     def offer(self) -> bytes:
         """The body of ServerKeyExchange."""
-        params = _params(self._agreement.ephemeral_point)
+        params = _params(self._agreement.ephemeral_point, self._dialect)
         signature = self._identity.sign_key.sign(self._hello.randoms + params.to_bytes())
         return EcdheServerKeyExchange(params, signature).to_bytes()
 
@@ -119,4 +130,5 @@ class EcdheServerSide:
             raise InternalError("an ECDHE suite was negotiated without client certificates")
         params = decode_ecdhe_client_key_exchange(body).params
         _check_curve_type(params, "client")
-        return _derive(self._agreement, peer_encryption_certificate(client), params, initiator=True)
+        enc = peer_encryption_certificate(client)
+        return _derive(self._agreement, enc, params, role="server", dialect=self._dialect)

@@ -68,6 +68,10 @@ class KeySchedule:
         label = b"client finished" if sender == "client" else b"server finished"
         return prf_sm3(self._master, label, transcript_hash, VERIFY_DATA_BYTES)
 
+    def dangerous_master(self) -> bytes:
+        """The 48-byte master secret itself: for sessions, never for logs."""
+        return self._master
+
     def dangerous_key_log_line(self) -> str:
         """``CLIENT_RANDOM random master``: enough to decrypt the connection."""
         return f"CLIENT_RANDOM {self.client_random.hex()} {self._master.hex()}"

@@ -11,11 +11,11 @@ from typing import Protocol
 from cryptography.exceptions import InvalidSignature
 
 from tlcp.config import ClientAuth, Config
+from tlcp.dialects import MAX_PLAINTEXT_OLD_GMSSL, SM2_WITH_SM3, SM2_WITH_SM3_2023
 from tlcp.errors import (
     CertificateRequired,
     DecryptError,
     IllegalParameter,
-    InternalError,
     NegotiationError,
     ProtocolVersionError,
 )
@@ -25,12 +25,23 @@ from tlcp.handshake.flow import Step, expect
 from tlcp.handshake.kx import HelloContext, ServerExchange
 from tlcp.handshake.kx_ecc import EccServerSide
 from tlcp.handshake.kx_ecdhe import EcdheServerSide
+from tlcp.handshake.offer import RENEGOTIATION_SCSV
+from tlcp.handshake.peer import believe_client
+from tlcp.handshake.resumption import Recalled, keep, new_ticket, recall, sealing_key
 from tlcp.handshake.schedule import KeySchedule
-from tlcp.registry import TLCP_VERSION, ClientCertificateType, ExtensionType
+from tlcp.quirks import Quirk
+from tlcp.registry import TLCP_VERSION, ExtensionType
+from tlcp.sessions.session import SESSION_ID_BYTES, State, TicketKey
 from tlcp.suites import CipherSuite, KeyExchangeKind, suite_label
 from tlcp.wire.extensions import (
+    OCSP,
+    ClientIdentity,
     ProtocolNameList,
+    RenegotiationInfo,
     ServerNameList,
+    SignatureAlgorithms,
+    StatusRequest,
+    TrustedCAKeys,
     alpn_extension,
     decode_extension,
     find_extension,
@@ -38,29 +49,51 @@ from tlcp.wire.extensions import (
 from tlcp.wire.messages import (
     Certificate,
     CertificateRequest,
+    CertificateStatus,
     CertificateVerify,
     ClientHello,
     ClientKeyExchange,
+    Extension,
     ServerHello,
     ServerHelloDone,
     ServerKeyExchange,
 )
-from tlcp.x509.pair import VerifiedPair, accept_unverified_pair, verify_pair
+from tlcp.x509.pair import VerifiedPair
 
 __all__ = ["Negotiated", "ServerEndpoint", "ServerOps", "server_flow"]
 
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
-    """A ClientHello and what we answer to it."""
+    """A ClientHello and what we answer to it.
+
+    Attributes:
+        suite: the cipher suite.
+        hello: what both hellos fix.
+        server_name: the host name that the client asks for.
+        alpn_protocol: the protocol agreed on.
+        offered_suites: the client's list.
+        session_id: what ServerHello says, empty where the session cannot be resumed by its id.
+        ticket_key: seals the ticket that we have promised; None without one.
+        extensions: of ServerHello.
+        client_id: what the client says in client_id.
+        staples: whether a CertificateStatus follows the certificates.
+        requests_certificate: whether the client is asked for its certificates.
+        recalled: the session that is continued, None in a full handshake.
+    """
 
     suite: CipherSuite
     hello: HelloContext
     server_name: str | None
     alpn_protocol: str | None
     offered_suites: tuple[int, ...]
-    exchange: ServerExchange
+    session_id: bytes
+    ticket_key: TicketKey | None
+    extensions: tuple[Extension, ...]
+    client_id: bytes
+    staples: bool
     requests_certificate: bool
+    recalled: Recalled | None
 
 
 class ServerOps(FinishingOps, Protocol):
@@ -69,24 +102,43 @@ class ServerOps(FinishingOps, Protocol):
     def choose(self, hello: ClientHello) -> Negotiated:
         """Pick from the client's offer."""
 
-    def send_flight(self, chosen: Negotiated) -> None:
-        """Send ServerHello to ServerHelloDone."""
+    def send_flight(self, chosen: Negotiated) -> ServerExchange:
+        """Send ServerHello to ServerHelloDone; returns our side of the key exchange."""
 
     def verify_client(self, chosen: Negotiated, message: Certificate) -> VerifiedPair | None:
         """Check the client's certificates; None if it sent none and need not."""
 
     def accept_exchange(
-        self, chosen: Negotiated, client: VerifiedPair | None, message: ClientKeyExchange
+        self,
+        chosen: Negotiated,
+        exchange: ServerExchange,
+        client: VerifiedPair | None,
+        message: ClientKeyExchange,
     ) -> KeySchedule:
         """Get the pre-master secret and derive the keys."""
 
+    def proven(self) -> tuple[bytes, bytes]:
+        """What a CertificateVerify may sign: the hash so far, and the messages themselves."""
+
     def check_certificate_verify(
-        self, client: VerifiedPair, message: CertificateVerify, before: bytes
+        self, client: VerifiedPair, message: CertificateVerify, proven: tuple[bytes, bytes]
     ) -> None:
         """Check that the client holds its signing key."""
 
+    def send_ticket(
+        self, chosen: Negotiated, client: VerifiedPair | None, keys: KeySchedule
+    ) -> None:
+        """Send NewSessionTicket if one was promised."""
+
+    def resume(self, chosen: Negotiated, recalled: Recalled) -> KeySchedule:
+        """Send ServerHello of a resumed handshake; the keys of the session."""
+
     def done(
-        self, chosen: Negotiated, client: VerifiedPair | None, first_finished: bytes
+        self,
+        chosen: Negotiated,
+        client: VerifiedPair | None,
+        keys: KeySchedule,
+        first_finished: bytes,
     ) -> HandshakeCompleted:
         """Sum up."""
 
@@ -94,17 +146,30 @@ class ServerOps(FinishingOps, Protocol):
 def server_flow(ops: ServerOps) -> Step[HandshakeCompleted]:
     """The server's handshake; reads as the standard's figure.  Spec: GB/T 38636-2020 6.4.5.1."""
     chosen = ops.choose((yield from expect(ClientHello)))
-    ops.send_flight(chosen)
+    if chosen.recalled is not None:
+        return (yield from _resume(ops, chosen, chosen.recalled))
+    exchange = ops.send_flight(chosen)
     client = None
     if chosen.requests_certificate:
         client = ops.verify_client(chosen, (yield from expect(Certificate)))
-    keys = ops.accept_exchange(chosen, client, (yield from expect(ClientKeyExchange)))
+    share = yield from expect(ClientKeyExchange)
+    keys = ops.accept_exchange(chosen, exchange, client, share)
     if client is not None:
-        before = ops.transcript_hash()
-        ops.check_certificate_verify(client, (yield from expect(CertificateVerify)), before)
+        proven = ops.proven()
+        ops.check_certificate_verify(client, (yield from expect(CertificateVerify)), proven)
     first_finished = yield from finish_peer(ops, keys)
+    ops.send_ticket(chosen, client, keys)
     ops.send_finished(keys)
-    return ops.done(chosen, client, first_finished)
+    return ops.done(chosen, client, keys, first_finished)
+
+
+def _resume(ops: ServerOps, chosen: Negotiated, recalled: Recalled) -> Step[HandshakeCompleted]:
+    """The short handshake: the server finishes first.  Spec: GB/T 38636-2020 6.4.5.1."""
+    keys = ops.resume(chosen, recalled)
+    ops.send_ticket(chosen, recalled.peer, keys)
+    first_finished = ops.send_finished(keys)
+    yield from finish_peer(ops, keys)
+    return ops.done(chosen, recalled.peer, keys, first_finished)
 
 
 class ServerEndpoint(Endpoint):
@@ -139,23 +204,111 @@ class ServerEndpoint(Endpoint):
                 expected="method 0 (none) among them",
             )
         server_name = self._server_name(hello)
-        suite = self._pick_suite(hello)
+        recalled = recall(self.config, hello, server_name)
+        suite = recalled.suite if recalled is not None else self._pick_suite(hello)
         context = HelloContext(hello.version, hello.random, self.hello_random())
-        exchange: ServerExchange
-        if suite.key_exchange is KeyExchangeKind.ECDHE:
-            exchange = EcdheServerSide(context, self._identity)
-        else:
-            exchange = EccServerSide(context, self._identity, self.config.random)
         asks = self.config.client_auth is not ClientAuth.NONE
+        protocol, staples = self._pick_protocol(hello), self._staples(hello)
+        self._check_others(hello)
+        key = self._ticket_key(hello, recalled)
+        self._note_quirks(hello)
+        if not hello.extensions:
+            self.channel.limit_plaintext(MAX_PLAINTEXT_OLD_GMSSL)
         return Negotiated(
             suite=suite,
             hello=context,
             server_name=server_name,
-            alpn_protocol=self._pick_protocol(hello),
+            alpn_protocol=protocol,
             offered_suites=hello.cipher_suites,
-            exchange=exchange,
+            session_id=self._session_id(hello, recalled, key),
+            ticket_key=key,
+            extensions=self._answers(hello, protocol, key, staples=staples and recalled is None),
+            client_id=self._client_id(hello),
+            staples=staples,
             requests_certificate=asks or suite.key_exchange is KeyExchangeKind.ECDHE,
+            recalled=recalled,
         )
+
+    def _session_id(
+        self, hello: ClientHello, recalled: Recalled | None, key: TicketKey | None
+    ) -> bytes:
+        """The client's id where its session goes on; else a new one, or none for a ticket."""
+        if recalled is not None:
+            return hello.session_id
+        names = self.config.session_store is not None and self.config.dialect.session_id
+        return self.config.random(SESSION_ID_BYTES) if names and key is None else b""
+
+    def _ticket_key(self, hello: ClientHello, recalled: Recalled | None) -> TicketKey | None:
+        """What seals a ticket if the client can take one and has no good one.
+
+        Spec: RFC 5077 3.2, 3.3
+        """
+        if find_extension(hello.extensions, ExtensionType.SESSION_TICKET) is None:
+            return None
+        if recalled is not None and not recalled.renew_ticket:
+            return None
+        return sealing_key(self.config)
+
+    def _staples(self, hello: ClientHello) -> bool:
+        """Whether the client asks for an OCSP response and we have one."""
+        extension = find_extension(hello.extensions, ExtensionType.STATUS_REQUEST)
+        if extension is None:
+            return False
+        asked = decode_extension(extension, StatusRequest).status_type == OCSP
+        return asked and bool(self.config.ocsp_response)
+
+    @staticmethod
+    def _check_others(hello: ClientHello) -> None:
+        """Extensions that change nothing here must still be well formed.
+
+        Raises:
+            DecodeError: one is not.
+        """
+        for kind, body in (
+            (ExtensionType.TRUSTED_CA_KEYS, TrustedCAKeys),
+            (ExtensionType.RENEGOTIATION_INFO, RenegotiationInfo),
+        ):
+            extension = find_extension(hello.extensions, kind)
+            if extension is not None:
+                decode_extension(extension, body)
+
+    @staticmethod
+    def _client_id(hello: ClientHello) -> bytes:
+        extension = find_extension(hello.extensions, ExtensionType.CLIENT_ID)
+        return decode_extension(extension, ClientIdentity).identity if extension else b""
+
+    def _answers(
+        self, hello: ClientHello, protocol: str | None, key: TicketKey | None, *, staples: bool
+    ) -> tuple[Extension, ...]:
+        """The extensions of ServerHello: what must be said, and only if it was asked for."""
+        found = list[Extension]()
+        # openHiTLS ends without an answer to 00FF; GmSSL 2 sends that too, and takes no extension.
+        scsv = RENEGOTIATION_SCSV in hello.cipher_suites and hello.extensions
+        asked = find_extension(hello.extensions, ExtensionType.RENEGOTIATION_INFO)
+        if self.config.dialect.answers_scsv and (scsv or asked):
+            info = RenegotiationInfo(b"").to_bytes()
+            found.append(Extension(ExtensionType.RENEGOTIATION_INFO, info))
+        if protocol is not None:
+            found.append(alpn_extension([protocol]))
+        if key is not None:
+            found.append(Extension(ExtensionType.SESSION_TICKET, b""))
+        if staples:
+            found.append(Extension(ExtensionType.STATUS_REQUEST, b""))
+        return tuple(found)
+
+    def _note_quirks(self, hello: ClientHello) -> None:
+        extension = find_extension(hello.extensions, ExtensionType.SIGNATURE_ALGORITHMS)
+        body = decode_extension(extension, SignatureAlgorithms) if extension is not None else None
+        algorithms = body.algorithms if body is not None else ()
+        quirks = {
+            Quirk.NO_EXTENSIONS: not hello.extensions,
+            Quirk.SCSV: RENEGOTIATION_SCSV in hello.cipher_suites,
+            Quirk.SIGNATURE_0704: algorithms[:1] == (SM2_WITH_SM3_2023,),
+            Quirk.SIGNATURE_0708: SM2_WITH_SM3 in algorithms,
+            Quirk.ASKS_TICKET: find_extension(hello.extensions, ExtensionType.SESSION_TICKET)
+            is not None,
+        }
+        self.quirks += [quirk for quirk, met in quirks.items() if met]
 
     def _server_name(self, hello: ClientHello) -> str | None:
         """The host name asked for; the program may change the settings for it.
@@ -207,24 +360,45 @@ class ServerEndpoint(Endpoint):
             hint="Enable a common suite; ECC_SM4_CBC_SM3 is the one every stack has",
         )
 
-    def send_flight(self, chosen: Negotiated) -> None:
+    def send_flight(self, chosen: Negotiated) -> ServerExchange:
         """ServerHello, Certificate, ServerKeyExchange, [CertificateRequest], ServerHelloDone.
-
-        No extension is answered but ALPN: some clients refuse any. The session id is empty
-        because the session cannot be resumed.
 
         Spec: GB/T 38636-2020 6.4.5.2.2 to 6.4.5.6
         """
-        random, protocol = chosen.hello.server_random, chosen.alpn_protocol
-        extensions = None if protocol is None else (alpn_extension([protocol]),)
-        self.send(ServerHello(TLCP_VERSION, random, b"", chosen.suite.id, 0, extensions))
-        self.send(Certificate(self._identity.certificate_list()))
-        self.send(ServerKeyExchange(chosen.exchange.offer()))
+        dialect = self.config.dialect
+        self._send_hello(chosen)
+        enc_last = dialect.enc_certificate_last
+        self.send(Certificate(self._identity.certificate_list(enc_last=enc_last)))
+        if chosen.staples:
+            self.send(CertificateStatus(OCSP, self.config.ocsp_response))
+        exchange = self._begin_exchange(chosen)
+        self.send(ServerKeyExchange(exchange.offer()))
         if chosen.requests_certificate:
             trust = self.config.trust
-            names = trust.subjects_der if trust is not None else ()
-            self.send(CertificateRequest(bytes((ClientCertificateType.ECDSA_SIGN,)), names))
+            names = trust.subjects_der if trust is not None and dialect.ca_names else ()
+            self.send(CertificateRequest(bytes(dialect.certificate_types), names))
         self.send(ServerHelloDone())
+        return exchange
+
+    def _begin_exchange(self, chosen: Negotiated) -> ServerExchange:
+        if chosen.suite.key_exchange is KeyExchangeKind.ECDHE:
+            return EcdheServerSide(chosen.hello, self._identity, self.config.dialect)
+        return EccServerSide(chosen.hello, self._identity, self.config.random)
+
+    def _send_hello(self, chosen: Negotiated) -> None:
+        """No extension block where there is nothing to answer: some clients refuse any."""
+        random, extensions = chosen.hello.server_random, chosen.extensions or None
+        hello = ServerHello(TLCP_VERSION, random, chosen.session_id, chosen.suite.id, 0, extensions)
+        self.send(hello)
+
+    def resume(self, chosen: Negotiated, recalled: Recalled) -> KeySchedule:
+        """ServerHello with the client's session id; new keys from the old master secret.
+
+        Spec: GB/T 38636-2020 6.4.5.1, 6.5.2
+        """
+        self._send_hello(chosen)
+        self.transcript.drop_raw()
+        return self.schedule(chosen.suite, chosen.hello, recalled.state.master)
 
     def verify_client(self, chosen: Negotiated, message: Certificate) -> VerifiedPair | None:
         """Check the client's certificates by the configured policy.
@@ -247,34 +421,51 @@ class ServerEndpoint(Endpoint):
                 else "a client certificate: client authentication is required here",
                 hint="Give the client its certificate pair (signing and encryption, with keys)",
             )
-        if config.client_auth is ClientAuth.NONE or config.dangerous_skip_verification:
-            return accept_unverified_pair(ders, role="client", need_enc=ecdhe)
-        if config.trust is None:
-            raise InternalError("a client is to be verified without trust anchors")
-        return verify_pair(
-            ders, role="client", trust=config.trust, now=config.now(), host=None, need_enc=ecdhe
-        )
+        pair = believe_client(config, ders, need_enc=ecdhe)
+        self.note_certificates(pair, ders)
+        if pair.enc is None:
+            self.quirks.append(Quirk.SINGLE_CERTIFICATE)
+        return pair
 
     def accept_exchange(
-        self, chosen: Negotiated, client: VerifiedPair | None, message: ClientKeyExchange
+        self,
+        chosen: Negotiated,
+        exchange: ServerExchange,
+        client: VerifiedPair | None,
+        message: ClientKeyExchange,
     ) -> KeySchedule:
         """Spec: GB/T 38636-2020 6.4.5.8."""
-        pre_master = chosen.exchange.accept(message.body, client)
+        if chosen.suite.key_exchange is KeyExchangeKind.ECDHE and message.body[:1] == b"\0":
+            self.quirks.append(Quirk.POINT_VECTOR)
+        pre_master = exchange.accept(message.body, client)
         return self.derive_keys(chosen.suite, chosen.hello, pre_master)
 
+    def proven(self) -> tuple[bytes, bytes]:
+        """The hash of the handshake so far, and, where the dialect takes that, its messages."""
+        raw = self.transcript.raw if self.config.dialect.takes_raw_certificate_verify else b""
+        self.transcript.drop_raw()
+        return self.transcript_hash(), raw
+
     def check_certificate_verify(
-        self, client: VerifiedPair, message: CertificateVerify, before: bytes
+        self, client: VerifiedPair, message: CertificateVerify, proven: tuple[bytes, bytes]
     ) -> None:
         """The client's signature over the hash of the handshake up to here.
+
+        GmSSL from 3.2 on signs the messages themselves; they contain our random, so that is
+        as good a proof, and it is taken where the dialect says so.
 
         Raises:
             DecryptError: it does not verify.
 
         Spec: GB/T 38636-2020 6.4.5.9
         """
+        before, raw = proven
         try:
             client.sign.public_key.verify(message.signature, before)
         except InvalidSignature:
+            if raw and _holds(client, message.signature, raw):
+                self.quirks.append(Quirk.RAW_SIGNATURE)
+                return
             raise DecryptError(
                 "the signature in the client's CertificateVerify is wrong",
                 expected="a signature by the client's signing certificate "
@@ -283,10 +474,40 @@ class ServerEndpoint(Endpoint):
                 "themselves instead of their hash (GmSSL 3.2 and later)",
             ) from None
 
+    def send_ticket(
+        self, chosen: Negotiated, client: VerifiedPair | None, keys: KeySchedule
+    ) -> None:
+        """The session, sealed, for the client to keep.  Spec: RFC 5077 3.3"""
+        if chosen.ticket_key is None:
+            return
+        state = self._state(chosen, client, keys)
+        self.send(new_ticket(self.config, chosen.ticket_key, state))
+
+    def _state(self, chosen: Negotiated, client: VerifiedPair | None, keys: KeySchedule) -> State:
+        if chosen.recalled is not None:
+            return chosen.recalled.state
+        return State.new(
+            suite=chosen.suite.id,
+            master=keys.dangerous_master(),
+            now=self.config.now(),
+            lifetime_s=self.config.session_lifetime_s,
+            binding=self.config.binding("server"),
+            server_name=chosen.server_name,
+            certificates=client.as_sent() if client is not None else (),
+        )
+
     def done(
-        self, chosen: Negotiated, client: VerifiedPair | None, first_finished: bytes
+        self,
+        chosen: Negotiated,
+        client: VerifiedPair | None,
+        keys: KeySchedule,
+        first_finished: bytes,
     ) -> HandshakeCompleted:
-        """Sum up."""
+        """Sum up, and keep the session now that the client has proven all."""
+        if chosen.recalled is None:
+            keep(self.config, chosen.session_id, self._state(chosen, client, keys))
+        if self.config.session_store is not None and chosen.session_id:
+            self.channel.session_kept(self.config.session_store, chosen.session_id)
         return HandshakeCompleted(
             suite=chosen.suite,
             peer=client,
@@ -294,4 +515,15 @@ class ServerEndpoint(Endpoint):
             alpn_protocol=chosen.alpn_protocol,
             offered_suites=chosen.offered_suites,
             first_finished=first_finished,
+            resumed=chosen.recalled is not None,
+            quirks=tuple(self.quirks),
+            client_id=chosen.client_id,
         )
+
+
+def _holds(client: VerifiedPair, signature: bytes, signed: bytes) -> bool:
+    try:
+        client.sign.public_key.verify(signature, signed)
+    except InvalidSignature:
+        return False
+    return True

@@ -13,6 +13,7 @@ from collections import deque
 from tlcp.errors import TLCPError, TruncatedError, UnexpectedMessage
 from tlcp.record.framing import (
     HEADER_BYTES,
+    MAX_PLAINTEXT_BYTES,
     Header,
     check_header,
     parse_header,
@@ -43,6 +44,7 @@ class RecordLayer:
         self._empty_in_a_row, self._max_empty = 0, max_empty_records
         self._first = True
         self.last_version = 0  # of the last record that was complete
+        self.max_plaintext_bytes = MAX_PLAINTEXT_BYTES  # of what is sealed; some peers read less
 
     @property
     def reads_protected(self) -> bool:
@@ -73,7 +75,12 @@ class RecordLayer:
 
     def seal(self, content_type: int, data: bytes | memoryview) -> bytes:
         """Cut data into records of at most 2^14 bytes and seal them in one batch."""
-        return self._writes.seal_data(content_type, data)
+        most = self.max_plaintext_bytes
+        if most == MAX_PLAINTEXT_BYTES or len(data) <= most:
+            return self._writes.seal_data(content_type, data)
+        view = memoryview(data)
+        pieces = [view[at : at + most] for at in range(0, len(data), most)]
+        return self._writes.seal(content_type, pieces)
 
     def receive(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes of the transport, cut anywhere."""

@@ -5,6 +5,7 @@ Spec: GM/T 0024-2023 Appendix A; RFC 6066 3 (server_name); RFC 7301 3.1 (ALPN)
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +13,36 @@ from typing import Annotated, TypeVar
 
 from tlcp.errors import DecodeError
 from tlcp.registry import ExtensionType, number_label
-from tlcp.wire.codec import U8, U16, Nested, Opaque, Structure, Vector, structure
+from tlcp.wire.codec import (
+    U8,
+    U16,
+    U24,
+    Codec,
+    Fixed,
+    Nested,
+    Opaque,
+    Structure,
+    Vector,
+    structure,
+)
 from tlcp.wire.messages import Extension
-from tlcp.wire.reader import Notes
+from tlcp.wire.reader import Notes, Reader
 
 __all__ = [
     "EXTENSION_BODIES",
+    "OCSP",
+    "AuthorityKind",
+    "ClientIdentity",
     "ProtocolNameList",
+    "RenegotiationInfo",
     "ServerName",
     "ServerNameList",
     "SignatureAlgorithms",
+    "StapledStatus",
+    "StatusRequest",
     "SupportedGroups",
+    "TrustedAuthority",
+    "TrustedCAKeys",
     "alpn_extension",
     "decode_extension",
     "find_extension",
@@ -31,6 +51,7 @@ __all__ = [
 
 B = TypeVar("B", bound=Structure)
 HOST_NAME = 0
+OCSP = 1
 _HOST_NAME = re.compile(rb"[A-Za-z0-9._:-]{1,255}")
 
 
@@ -97,12 +118,107 @@ class ProtocolNameList(Structure):
         return tuple(p.decode("ascii", "backslashreplace") for p in self.protocols)
 
 
+@structure
+@dataclass(frozen=True, slots=True)
+class RenegotiationInfo(Structure):
+    """renegotiation_info: empty in a first handshake.  Spec: RFC 5746 3.2 (not in the standard)"""
+
+    renegotiated_connection: Annotated[bytes, Opaque(U8, 0, 2**8 - 1)]
+
+
+class AuthorityKind(enum.IntEnum):
+    """How trusted_ca_keys names a CA; the codes are not those of RFC 6066.
+
+    Spec: GM/T 0024-2023 A
+    """
+
+    PRE_AGREED = 0
+    X509_NAME = 2
+    KEY_SM3_HASH = 4
+    CERT_SM3_HASH = 5
+
+
+_AUTHORITY_CODECS: dict[int, Codec[bytes]] = {
+    AuthorityKind.PRE_AGREED: Fixed(0),
+    AuthorityKind.X509_NAME: Opaque(U16, 1, 2**16 - 1),
+    AuthorityKind.KEY_SM3_HASH: Fixed(32),
+    AuthorityKind.CERT_SM3_HASH: Fixed(32),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedAuthority(Structure):
+    """One CA: its kind decides the form of ``identifier``.  Spec: GM/T 0024-2023 A"""
+
+    kind: int
+    identifier: bytes
+
+    @classmethod
+    def read(cls, r: Reader) -> TrustedAuthority:
+        """Read the fields at the cursor."""
+        kind = r.named("kind", U8.read)
+        codec = _AUTHORITY_CODECS.get(kind)
+        if codec is None:
+            raise DecodeError(f"kind: {kind} names no CA; expected 0, 2, 4 or 5")
+        return cls(kind, r.named("identifier", codec.read))
+
+    def to_bytes(self) -> bytes:
+        """The wire form."""
+        out = bytearray((self.kind,))
+        _AUTHORITY_CODECS[self.kind].write(out, self.identifier)
+        return bytes(out)
+
+
+@structure
+@dataclass(frozen=True, slots=True)
+class TrustedCAKeys(Structure):
+    """trusted_ca_keys: the CAs that a client knows.  Spec: GM/T 0024-2023 A"""
+
+    authorities: Annotated[
+        tuple[TrustedAuthority, ...], Vector(Nested(TrustedAuthority), Opaque(U16, 0, 2**16 - 1))
+    ]
+
+
+@structure
+@dataclass(frozen=True, slots=True)
+class StatusRequest(Structure):
+    """status_request in a ClientHello; 1 is OCSP.  Spec: RFC 6066 8, GM/T 0024-2023 A"""
+
+    status_type: Annotated[int, U8] = OCSP
+    responder_ids: Annotated[bytes, Opaque(U16, 0, 2**16 - 1)] = b""
+    request_extensions: Annotated[bytes, Opaque(U16, 0, 2**16 - 1)] = b""
+
+
+@structure
+@dataclass(frozen=True, slots=True)
+class StapledStatus(Structure):
+    """A stapled OCSP response, the body of CertificateStatus; gotlcp puts it into ServerHello.
+
+    Spec: RFC 6066 8, GM/T 0024-2023 A
+    """
+
+    status_type: Annotated[int, U8]
+    response: Annotated[bytes, Opaque(U24, 1, 2**24 - 1)]
+
+
+@structure
+@dataclass(frozen=True, slots=True)
+class ClientIdentity(Structure):
+    """client_id: who the client is in identity-based suites.  Spec: GM/T 0024-2023 A"""
+
+    identity: Annotated[bytes, Opaque(U16, 1, 2**16 - 1)]
+
+
 #: Extension type -> structure of its body in a ClientHello.
 EXTENSION_BODIES: dict[int, type[Structure]] = {
     ExtensionType.SERVER_NAME: ServerNameList,
     ExtensionType.SUPPORTED_GROUPS: SupportedGroups,
     ExtensionType.SIGNATURE_ALGORITHMS: SignatureAlgorithms,
     ExtensionType.ALPN: ProtocolNameList,
+    ExtensionType.TRUSTED_CA_KEYS: TrustedCAKeys,
+    ExtensionType.STATUS_REQUEST: StatusRequest,
+    ExtensionType.CLIENT_ID: ClientIdentity,
+    ExtensionType.RENEGOTIATION_INFO: RenegotiationInfo,
 }
 
 

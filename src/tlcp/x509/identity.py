@@ -140,20 +140,28 @@ class Identity:
         chain = tuple(c for c in certificates if c not in (sign_cert, enc_cert))
         return cls(sign_cert, sign_key, enc_cert, enc_key, chain)
 
-    def certificate_list(self, *, include_enc: bool = True) -> tuple[bytes, ...]:
+    @property
+    def fingerprint(self) -> bytes:
+        """The SM3 digests of signing and encryption certificate, one after the other."""
+        enc = self.enc_cert.fingerprint_sm3 if self.enc_cert is not None else b""
+        return self.sign_cert.fingerprint_sm3 + enc
+
+    def certificate_list(
+        self, *, include_enc: bool = True, enc_last: bool = False
+    ) -> tuple[bytes, ...]:
         """List the DER to send: signing, encryption, then CAs upwards without the root.
 
         Args:
             include_enc: False leaves the encryption certificate out, as GmSSL wants it from a
                 client in the ECC suites.
+            enc_last: True puts the encryption certificate behind the CAs, as old TASSL does.
 
         Spec: GB/T 38636-2020 6.4.5.3.  Interop: GmSSL counts a root that is sent as one CA too many
         """
-        own = [self.sign_cert]
-        if include_enc and self.enc_cert is not None:
-            own.append(self.enc_cert)
+        enc = [self.enc_cert] if include_enc and self.enc_cert is not None else []
         upwards = _upwards(self.sign_cert, self.chain)
-        return tuple(certificate.der for certificate in (*own, *upwards))
+        behind = [*upwards, *enc] if enc_last else [*enc, *upwards]
+        return tuple(certificate.der for certificate in (self.sign_cert, *behind))
 
     def doubts(self, now: datetime) -> Iterator[str]:
         """What a peer may well refuse us for, one sentence each; nothing here is an error.

@@ -74,6 +74,11 @@ class VerifiedPair:
         if token is not _TOKEN:
             raise MisuseError("a VerifiedPair comes from verify_pair or accept_unverified_pair")
 
+    def as_sent(self) -> tuple[bytes, ...]:
+        """DER of all certificates, in an order from which the same pair is read again."""
+        enc = (self.enc,) if self.enc is not None and self.enc is not self.sign else ()
+        return tuple(c.der for c in (self.sign, *enc, *self.intermediates))
+
     def describe(self) -> str:
         """Say in one line who the peer is and what was checked."""
         who = self.sign.subject_text or "(no subject)"

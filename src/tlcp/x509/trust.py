@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tlcp.crypto.pem import is_pem, split_pem
+from tlcp.crypto.sm3 import sm3
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.x509.certificate import Certificate, load_pem_certificates
 
@@ -28,6 +29,7 @@ class TrustStore:
     def __init__(self, anchors: Iterable[Certificate] = ()) -> None:
         self._by_subject: dict[bytes, list[Certificate]] = {}
         self._anchors: dict[bytes, Certificate] = {}
+        self._fingerprint: bytes | None = None
         for anchor in anchors:
             self.add(anchor)
 
@@ -66,6 +68,7 @@ class TrustStore:
             raise ConfigError(f"cannot trust {certificate} as a CA: {error.what}") from error
         if certificate.der not in self._anchors:
             self._anchors[certificate.der] = certificate
+            self._fingerprint = None
             self._by_subject.setdefault(certificate.subject_der, []).append(certificate)
 
     @property
@@ -80,6 +83,13 @@ class TrustStore:
         Spec: GB/T 38636-2020 6.4.5.5
         """
         return tuple(self._by_subject)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """32 bytes, a hash over which certificates are trusted, whatever their order."""
+        if self._fingerprint is None:
+            self._fingerprint = sm3(b"".join(sorted(map(sm3, self._anchors))))
+        return self._fingerprint
 
     def named(self, subject_der: bytes) -> tuple[Certificate, ...]:
         """List the anchors of this name."""

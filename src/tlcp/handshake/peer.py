@@ -1,0 +1,72 @@
+"""Whether to believe the peer's certificates, under the settings of this connection.
+
+The same question is asked of certificates that have just come and of those that a session
+remembers: what was believed yesterday may have expired today.
+
+Spec: GB/T 38636-2020 6.4.5.3, 6.4.5.7
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tlcp.config import ClientAuth, Config
+from tlcp.errors import InternalError
+from tlcp.x509.pair import VerifiedPair, accept_unverified_pair, verify_pair
+
+__all__ = ["believe_client", "believe_server"]
+
+
+def believe_server(
+    config: Config, server_name: str | None, certificates: Sequence[bytes]
+) -> VerifiedPair:
+    """Both certificates, their chains, their usages and the host name.
+
+    Args:
+        config: settings of the client.
+        server_name: the host name or address that the program asked for.
+        certificates: DER, in the order of the Certificate message; not empty.
+
+    Raises:
+        CertificateVerifyError: they are not to be believed.
+
+    Spec: GB/T 38636-2020 6.4.5.3
+    """
+    if config.dangerous_skip_verification:
+        return accept_unverified_pair(certificates, role="server", need_enc=True)
+    if config.trust is None:
+        raise InternalError("a server is to be verified without trust anchors")
+    host = None if config.dangerous_skip_host_check else server_name
+    now = config.now()
+    return verify_pair(
+        certificates, role="server", trust=config.trust, now=now, host=host, need_enc=True
+    )
+
+
+def believe_client(
+    config: Config, certificates: Sequence[bytes], *, need_enc: bool
+) -> VerifiedPair:
+    """The client's certificates, by the configured policy.
+
+    Args:
+        config: settings of the server.
+        certificates: DER, in the order of the Certificate message; not empty.
+        need_enc: the suite uses the client's encryption certificate.
+
+    Raises:
+        CertificateVerifyError: they are not to be believed.
+
+    Spec: GB/T 38636-2020 6.4.5.7
+    """
+    if config.client_auth is ClientAuth.NONE or config.dangerous_skip_verification:
+        return accept_unverified_pair(certificates, role="client", need_enc=need_enc)
+    if config.trust is None:
+        raise InternalError("a client is to be verified without trust anchors")
+    return verify_pair(
+        certificates,
+        role="client",
+        trust=config.trust,
+        now=config.now(),
+        host=None,
+        need_enc=need_enc,
+    )
