@@ -1,10 +1,12 @@
 # make demo     install tlcp into .venv and run its demonstration
 # make test     install tlcp with its tests and run them
+# make bench    measure against Tongsuo and others: a table, build/benchmarks.json and .png
 # make lint     style, types, layers, file sizes
 # make clean    remove what these made here (not GmSSL in ~/.gmssl_3.1.1_install)
 #
 # PYTHON=python3.12 make test     another interpreter (3.11 or newer)
 # PYTEST="-k gmssl" make test     more options for pytest
+# BENCH="--quick" make bench      options of python -m benchmarks
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -12,6 +14,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 PYTEST ?=
+BENCH ?=
 VENV := .venv
 BIN := $(VENV)/bin
 # what of pip's talk is worth reading; errors go to stderr and are not filtered
@@ -25,7 +28,7 @@ PACKAGE_FILES := $(shell find src/tlcp -name '*.py' -not -name _ffi.py)
 MAX_LINES := 600
 GMSSL := $(HOME)/.gmssl_3.1.1_install/bin/gmssl
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/tlcp demo
@@ -33,6 +36,10 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/test.stamp
 	@$(MAKE) --no-print-directory -s $(VENV)/gmssl.stamp
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+
+bench: $(VENV)/bench.stamp
+	@$(MAKE) --no-print-directory -s $(VENV)/gmssl.stamp
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
@@ -73,12 +80,18 @@ $(VENV)/venv.stamp:
 $(VENV)/demo.stamp: $(VENV)/venv.stamp $(BUILD_FILES) $(PACKAGE_FILES)
 	@echo "installing tlcp"
 	@$(PIP) '.[cli]' | $(BRIEF)
-	@rm -f $(VENV)/test.stamp $(VENV)/lint.stamp
+	@rm -f $(VENV)/test.stamp $(VENV)/lint.stamp $(VENV)/bench.stamp
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/venv.stamp $(BUILD_FILES)
 	@echo "installing tlcp and what its tests need"
 	@$(PIP) -e '.[test]' | $(BRIEF)
+	@rm -f $(VENV)/demo.stamp
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/venv.stamp $(BUILD_FILES)
+	@echo "installing tlcp and what its benchmarks need"
+	@$(PIP) -e '.[test,bench]' | $(BRIEF)
 	@rm -f $(VENV)/demo.stamp
 	@touch $@
 

@@ -1,12 +1,12 @@
 """What an idle connection costs, and whether closed ones cost anything.
 
-    python -m benchmarks.memory              500 idle server connections, then 10,000 short ones
-    python -m benchmarks.memory 100 1000     other numbers
-
 Server and clients run in two processes, so that the figures are the server's alone: resident
 memory as the kernel counts it, and what Python's allocator holds (tracemalloc, in a run of its
-own, because tracing costs memory itself). The standard library's ``ssl`` with a P-256 certificate
-runs the same way beside ours; both verify their clients.
+own, because tracing costs memory itself). The standard library's ``ssl`` (TLS 1.3) with a P-256
+certificate runs the same way beside ours; both verify their clients. Tongsuo's bare C objects,
+which no Python program could use as they are, stand beside our objects alone.
+
+Other processes of this module: ``serve KIND FOLDER TRACED`` and ``alone KIND FOLDER COUNT``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ import resource
 import ssl
 import subprocess
 import sys
-import tempfile
 import tracemalloc
-from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +30,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import tlcp
-from tlcp.pki.ca import CertificateAuthority
+from benchmarks.libraries import SSL, TONGSUO, missing
+from benchmarks.measure import OURS, Case, Measured, Room
+from benchmarks.parties import HOST, Parties, make_parties
+from benchmarks.tongsuo import TongsuoPair
+from peers.files import PartyFiles
+from tlcp.suites import ECC_SM4_GCM_SM3
 
-HOST = "server.example"
+__all__ = ["cases", "resident_bytes"]
+
+GROUP = "memory"
+KINDS = {"tlcp": OURS, "ssl": SSL, "tongsuo": TONGSUO}
+ROOT = Path(__file__).resolve().parents[1]
 WARM_UP = 50
 AT_ONCE = 20
 STEPS = 5
@@ -45,13 +53,6 @@ def resident_bytes() -> int:
 
 
 # ---- certificates and contexts ------------------------------------------------------------
-
-
-def make_tlcp(folder: Path) -> None:
-    ca = CertificateAuthority.create()
-    ca.save(folder)
-    ca.issue_pair("server", [HOST]).save(folder, "server")
-    ca.issue_pair("client").save(folder, "client")
 
 
 def make_tls(folder: Path) -> None:
@@ -136,7 +137,11 @@ class Server:
     def __init__(self, kind: str, folder: Path, *, traced: bool) -> None:
         words = [sys.executable, "-m", "benchmarks.memory", "serve", kind, str(folder)]
         self._process = subprocess.Popen(
-            [*words, str(int(traced))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*words, str(int(traced))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
         )
         self.port = int(self._line())
 
@@ -219,19 +224,29 @@ async def churn(kind: str, folder: Path, count: int) -> list[dict[str, int]]:
 
 def alone(kind: str, folder: Path, count: int) -> dict[str, float]:
     """The same for the server's object between two BIOs, without asyncio; in its own process."""
-    near, far = context(kind, "client", folder), context(kind, "server", folder)
-    kept = [through_handshake(near, far) for _ in range(WARM_UP)]
+    connect = makers(kind, folder)
+    kept = [connect() for _ in range(WARM_UP)]
     gc.collect()
     before = resident_bytes()
-    kept += [through_handshake(near, far) for _ in range(count)]
+    kept += [connect() for _ in range(count)]
     gc.collect()
     resident = resident_bytes() - before
     tracemalloc.start()
-    kept += [through_handshake(near, far) for _ in range(count)]
+    kept += [connect() for _ in range(count)]
     gc.collect()
     traced = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     return {"resident": resident / count, "traced": traced / count}
+
+
+def makers(kind: str, folder: Path) -> Callable[[], Any]:
+    """What makes a server's connected object."""
+    if kind == "tongsuo":
+        files = Parties(PartyFiles.named(folder, "client"), PartyFiles.named(folder, "server"))
+        pair = TongsuoPair(files.client, files.server, ECC_SM4_GCM_SM3.openssl_name, HOST)
+        return pair.connect_and_keep_server
+    near, far = context(kind, "client", folder), context(kind, "server", folder)
+    return lambda: through_handshake(near, far)
 
 
 def through_handshake(near: ssl.SSLContext, far: ssl.SSLContext) -> Any:
@@ -250,32 +265,69 @@ def through_handshake(near: ssl.SSLContext, far: ssl.SSLContext) -> Any:
     return server
 
 
-def show(name: str, figures: dict[str, float]) -> None:
-    print(f"  {name:20} {figures['resident'] / 1024:7.1f} {figures['traced'] / 1024:7.1f}")
+# ---- cases ---------------------------------------------------------------------------------
 
 
-def main(idle_count: int = 500, churn_count: int = 10_000) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make_tlcp(folder)
+def cases() -> Iterator[Case]:
+    """Idle connections alone and under asyncio, in the kernel's count and Python's; then churn."""
+    for which, words in (("resident", "resident"), ("traced", "Python's share")):
+        peers = (TONGSUO, SSL) if which == "resident" else (SSL,)
+        run = _idle_case(_alone, which, ("tlcp", "tongsuo", "ssl"))
+        name = f"idle connection, object alone, {words}"
+        yield Case(GROUP, name, "KiB", run, peers, has_ratio=which == "resident")
+    for which, words in (("resident", "resident"), ("traced", "Python's share")):
+        run = _idle_case(_under_asyncio, which, ("tlcp", "ssl"))
+        yield Case(GROUP, f"idle connection under asyncio, {words}", "KiB", run, (SSL,))
+    yield Case(GROUP, "growth per 1,000 closed connections", "KiB", _growth, (SSL,), False)
+
+
+Source = Callable[[str, Room], dict[str, float]]
+
+
+def _idle_case(source: Source, which: str, kinds: tuple[str, ...]) -> Callable[[Room], Measured]:
+    def run(room: Room) -> Measured:
+        return {
+            KINDS[kind]: [room.once((source, kind), lambda: source(kind, room))[which] / 1024]  # noqa: B023
+            for kind in kinds
+            if not missing(KINDS[kind]) and (which == "resident" or kind != "tongsuo")
+        }
+
+    return run
+
+
+def _folder(room: Room) -> Path:
+    def make() -> Path:
+        folder = Path(room.folder, "memory")
+        folder.mkdir()
+        make_parties(folder)
         make_tls(folder)
-        print(f"an idle server connection, mean of {idle_count}, in KiB (resident, Python's share)")
-        for kind in ("tlcp", "ssl"):
-            words = [sys.executable, "-m", "benchmarks.memory", "alone", kind, str(folder)]
-            said = subprocess.check_output([*words, str(idle_count)], text=True)
-            show(f"{kind}, object alone", json.loads(said))
-        for kind in ("tlcp", "ssl"):
-            figures = asyncio.run(idle(kind, folder, idle_count, traced=False))
-            figures["traced"] = asyncio.run(idle(kind, folder, idle_count, traced=True))["traced"]
-            show(f"{kind}, under asyncio", figures)
-        buffer_bytes = SSLProtocol.max_size
-        print(f"  (asyncio's own buffer for each is {buffer_bytes / 1024:.0f})")
-        print(f"{churn_count} connections opened and closed: the server, resident in MiB")
-        for kind in ("tlcp", "ssl"):
-            steps = asyncio.run(churn(kind, folder, churn_count))
-            sizes = "  ".join(f"{step['resident'] / 2**20:.1f}" for step in steps)
-            objects = steps[-1]["objects"] - steps[0]["objects"]
-            print(f"  {kind:5} {sizes}   objects {objects:+d}")
+        return folder
+
+    return room.once("memory", make)
+
+
+def _alone(kind: str, room: Room) -> dict[str, float]:
+    words = [sys.executable, "-m", "benchmarks.memory", "alone", kind, str(_folder(room))]
+    count = room.pace.pick(300, 40)
+    said: dict[str, float] = json.loads(subprocess.check_output([*words, str(count)], cwd=ROOT))
+    return said
+
+
+def _under_asyncio(kind: str, room: Room) -> dict[str, float]:
+    folder, count = _folder(room), room.pace.pick(300, 40)
+    found = asyncio.run(idle(kind, folder, count, traced=False))
+    found["traced"] = asyncio.run(idle(kind, folder, count, traced=True))["traced"]
+    return found
+
+
+def _growth(room: Room) -> Measured:
+    """From the first fifth of the connections to the last one."""
+    count, found = room.pace.pick(2500, 200), {}
+    for kind in ("tlcp", "ssl"):
+        steps = asyncio.run(churn(kind, _folder(room), count))
+        grown = steps[-1]["resident"] - steps[1]["resident"]
+        found[KINDS[kind]] = [grown / 1024 / (count * (STEPS - 1) / STEPS) * 1000]
+    return found
 
 
 if __name__ == "__main__":
@@ -284,4 +336,4 @@ if __name__ == "__main__":
     elif sys.argv[1:2] == ["alone"]:
         print(json.dumps(alone(sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))))
     else:
-        main(*map(int, sys.argv[1:]))
+        raise SystemExit("python -m benchmarks --only memory")
