@@ -19,11 +19,13 @@ Spec: GB/T 38636-2020 6.3, 6.4
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Literal, Self
 
 from tlcp import advice
 from tlcp.alerts import AlertDescription, AlertLevel
 from tlcp.config import Config
+from tlcp.dialects import Dialect
 from tlcp.errors import (
     AlertReceived,
     BadRecordMAC,
@@ -51,6 +53,7 @@ from tlcp.wire.messages import HANDSHAKE_HEADER_BYTES, Alert, ChangeCipherSpec
 __all__ = ["Connection"]
 
 Role = Literal["client", "server"]
+_Suggestion = Callable[[int | None, str], Dialect | None]
 
 
 class Connection:
@@ -80,8 +83,10 @@ class Connection:
         self._machine: Machine[HandshakeCompleted]
         if role == "client":
             client = ClientEndpoint(config, self, server_name, session)
+            self._next_dialect: _Suggestion | None = client.next_dialect
             self._machine = Machine(client_flow(client), client.transcript)
         else:
+            self._next_dialect = None
             server = ServerEndpoint(config, self)
             self._machine = Machine(server_flow(server), server.transcript)
 
@@ -129,6 +134,14 @@ class Connection:
     def expecting(self) -> str:
         """What the handshake waits for, by name; "nothing more" when it is through."""
         return self._machine.expecting
+
+    @property
+    def dialect_if_ended(self) -> str:
+        """For clients: the dialect to try if the server hung up now, or ""."""
+        if self._next_dialect is None or self._error is not None:
+            return ""
+        found = self._next_dialect(None, self._machine.expecting)
+        return found.name if found is not None else ""
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the transport, cut anywhere; ``next_event`` looks at them.
@@ -276,6 +289,7 @@ class Connection:
         self._machine.feed_handshake(raw)
         self._records.version_agreed()
         if (done := self._machine.result) is not None:
+            self._next_dialect = None  # it holds the whole handshake
             if self._handshake_bytes:
                 raise UnexpectedMessage("bytes follow the peer's Finished in its record")
             self._events.append(done)
@@ -381,6 +395,17 @@ class Connection:
             hint=advice.on_end(self.role, awaited, extensions=self._config.extensions),
         )
 
+    def _suggest_dialect(self, error: TLCPError) -> None:
+        """Say which dialect this failure points to."""
+        alert = error.description if isinstance(error, AlertReceived) else None
+        ended = isinstance(error, AlertReceived | TruncatedError)
+        if self._next_dialect is None or not ended:
+            return
+        found = self._next_dialect(alert, self._machine.expecting)
+        if found is not None:
+            error.dialect = found.name
+            error.advise(f"Or try dialect={found.name!r} ({found.peers})")
+
     def _fail(self, error: TLCPError) -> TLCPError:
         """Note the error for good, and owe the peer its alert."""
         if self._error is None:
@@ -389,6 +414,7 @@ class Connection:
                 error.hint = advice.DIFFERENT_KEYS
             error.at(self.role, "" if done else f"waiting for {self._machine.expecting}")
             self._error = error
+            self._suggest_dialect(error)
             if self._kept is not None and not isinstance(error, TruncatedError):
                 forget(*self._kept)
             if (alert := error.alert_to_send) is not None and not self._closed:

@@ -11,6 +11,8 @@ import ssl
 import sys
 
 from tlcp.context import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, CertFile, TLCPContext
+from tlcp.dialects import AUTO, Dialect, dialect_named
+from tlcp.errors import TLCPError
 from tlcp.socket import TLCPSocket
 
 __all__ = ["create_connection", "create_default_context"]
@@ -60,6 +62,10 @@ def create_connection(
 ) -> TLCPSocket:
     """Connect over TCP and complete the handshake.
 
+    Where the context's dialect is "auto" and the handshake fails in a way that points to a stack
+    with needs of its own, it is tried once more for each dialect that fits, on a new connection.
+    What worked is remembered by the context. Verification is the same in every try.
+
     Args:
         address: host and port.
         context: for clients.
@@ -68,15 +74,38 @@ def create_connection(
             forever.
 
     Raises:
-        TLCPError, TimeoutError, OSError: the connection or the handshake failed.
+        TLCPError, TimeoutError, OSError: the connection or the handshake failed; the error of the
+            first try.
     """
+    name, tried, first = server_hostname or address[0], set[str](), None
+    dialect: Dialect | None = None
+    while True:
+        try:
+            stream = _connect_once(address, context, name, timeout, dialect)
+        except (TLCPError, ConnectionError) as error:
+            first = first or error
+            suggested = getattr(error, "dialect", "")
+            if context.dialect is not AUTO or not suggested or suggested in tried:
+                raise first from None
+            tried.add(suggested)
+            dialect = dialect_named(suggested)
+            continue
+        if dialect is not None:
+            context.remember_dialect(name, address[1], dialect)
+        return stream
+
+
+def _connect_once(
+    address: tuple[str, int],
+    context: TLCPContext,
+    name: str,
+    timeout: float | None,
+    dialect: Dialect | None,
+) -> TLCPSocket:
     sock = socket.create_connection(address, timeout)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        stream: TLCPSocket = context.wrap_socket(
-            sock, server_hostname=server_hostname or address[0]
-        )
+        return context.connect_over(sock, name, dialect=dialect)
     except BaseException:
         sock.close()
         raise
-    return stream

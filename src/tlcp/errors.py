@@ -76,6 +76,7 @@ class TLCPError(ssl.SSLError):
         hint: what the user can do, or "".
         side: "client" or "server": the end that noticed; "" before the engine has said so.
         during: what that end was doing or waiting for, or "".
+        dialect: the name of the dialect worth trying next with this server, or "".
         alert: the alert owed to the peer, None if none is.
         library, reason: as in ``ssl.SSLError``.
     """
@@ -87,7 +88,7 @@ class TLCPError(ssl.SSLError):
         self.what, self.expected, self.hint = what, expected, hint
         # urllib3 and aiohttp show ``args`` and ``strerror``, never str(): advice goes there, too
         super().__init__(self.ssl_errno, self._sentence())
-        self.side, self.during = "", ""
+        self.side, self.during, self.dialect = "", "", ""
         self.library = "TLCP"
         self.reason = self.alert.name if self.alert is not None else type(self).__name__.upper()
 
@@ -98,6 +99,12 @@ class TLCPError(ssl.SSLError):
             self.strerror = self._sentence()  # the hint may be newer
             self.args = (self.ssl_errno, self.strerror)
         return self
+
+    def advise(self, more: str) -> None:
+        """Add a sentence to the hint."""
+        self.hint = f"{self.hint}. {more}" if self.hint else more
+        self.strerror = self._sentence()
+        self.args = (self.ssl_errno, self.strerror)
 
     @property
     def alert_to_send(self) -> AlertDescription | None:

@@ -17,16 +17,20 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from tlcp.alerts import AlertDescription
 from tlcp.config import Config
 from tlcp.connection import Connection
+from tlcp.dialects import Dialect
 from tlcp.errors import (
     ClosedError,
     InternalError,
     NegotiationError,
     RefusedByProgram,
     TLCPError,
+    TruncatedError,
     WantReadError,
 )
 from tlcp.events import DataReceived, Event, HandshakeCompleted, PeerClosed
 from tlcp.record.counter import RecordCounter
+from tlcp.sessions.client import TLCPSession, check_session
+from tlcp.sessions.session import Session
 from tlcp.suites import ALL_SUITES, BulkCipher, CipherSuite, KeyExchangeKind
 from tlcp.x509.pair import VerifiedPair
 from tlcp.x509.peercert import as_dictionary
@@ -74,10 +78,13 @@ class TLCPObject:
         "_connection",
         "_context",
         "_counter",
+        "_dialect",
         "_incoming",
         "_outgoing",
         "_peer_closed",
+        "_place",
         "_received",
+        "_session",
         "_taken",
         "_unwrapping",
         "server_hostname",
@@ -95,6 +102,9 @@ class TLCPObject:
         server_side: bool,
         server_hostname: str | None,
         owner: object = None,
+        session: TLCPSession | None = None,
+        port: int | None = None,
+        dialect: Dialect | None = None,
     ) -> None:
         self._context, self.server_side = context, server_side
         self.server_hostname = server_hostname
@@ -103,14 +113,29 @@ class TLCPObject:
         self._counter = RecordCounter()
         self._completed: HandshakeCompleted | None = None
         self._begun = self._peer_closed = self._closed = self._unwrapping = False
+        self._session: TLCPSession | None = session
+        self._dialect = dialect
+        self._place = None if server_side else context.place(server_hostname, port)
         config = context.config_for(server_side=server_side)
         if not server_side:
-            self._connection = Connection.client(config, server_name=server_hostname)
+            self._connection = self._new_client()
             return
         if context.sni_callback is not None:
             shown = self if owner is None else owner
             config = replace(config, on_server_name=_chooser(self, shown))
         self._connection = Connection.server(config)
+
+    def _new_client(self, *, anew: bool = False) -> Connection:
+        """A client's connection; continues the session given, or the last one with this server."""
+        config, context = self._context.config_for(server_side=False), self._context
+        if self._dialect is not None:
+            config = replace(config, dialect=self._dialect)
+        kept: Session | None = None
+        if self._session is not None:
+            kept = self._session.for_owner(context)
+        elif self._place is not None and not anew:
+            kept = context.client_sessions.find(self._place)
+        return Connection.client(config, server_name=self.server_hostname, session=kept)
 
     @property
     def context(self) -> TLCPContext:
@@ -246,6 +271,12 @@ class TLCPObject:
                     self._on_event(event, parts)
                     event = self._connection.next_event()
             self._received, self._taken = b"".join(parts), 0
+        except (WantReadError, TruncatedError):
+            raise
+        except TLCPError:  # the session ends with its connection. GB/T 38636-2020 6.4.4.2
+            if self._place is not None:
+                self._context.client_sessions.drop(self._place)
+            raise
         finally:
             self._flush()
 
@@ -274,6 +305,12 @@ class TLCPObject:
             case HandshakeCompleted():
                 self._completed = event
                 self._context.count("accept_good" if self.server_side else "connect_good")
+                if event.resumed:
+                    self._context.count("hits")
+                if event.session is not None:
+                    self._session = TLCPSession(event.session, self._context)
+                    if self._place is not None:
+                        self._context.client_sessions.keep(self._place, event.session)
 
     def _flush(self) -> None:
         if data := self._connection.data_to_send():
@@ -363,14 +400,32 @@ class TLCPObject:
         return self._completed.first_finished if self._completed else None
 
     @property
-    def session(self) -> None:
-        """None: sessions are not resumed yet."""
-        return None
+    def session(self) -> TLCPSession | None:
+        """A client's session, to be continued by a later connection; assign one before this one.
+
+        None where the server gave none, and on servers, which keep sessions in a store. Assigning
+        None asks for a full handshake.
+
+        Raises:
+            TypeError: what is assigned is no ``TLCPSession``.
+            ValueError: it belongs to another context, this is a server, or the handshake has begun.
+        """
+        return self._session
 
     @session.setter
-    def session(self, session: None) -> None:
+    def session(self, session: Any) -> None:
         if session is not None:
-            raise TypeError("Value is not a session of tlcp: sessions are not resumed yet")
+            check_session(session, self._context, server_side=self.server_side)
+        if self._begun:
+            raise ValueError("Cannot set session after handshake.")
+        if not self.server_side:
+            self._session = session
+            self._connection = self._new_client(anew=session is None)
+
+    @property
+    def dialect_if_ended(self) -> str:
+        """For clients: the dialect to try if the server hung up now, or ""."""
+        return self._connection.dialect_if_ended
 
     @property
     def session_reused(self) -> bool:

@@ -609,7 +609,7 @@ def test_server_hostname_on_either_side() -> None:
     bios = ssl.MemoryBIO(), ssl.MemoryBIO()
     with pytest.raises(ValueError, match="only be specified in client mode"):
         server_context().wrap_bio(*bios, server_side=True, server_hostname="a.example")
-    with pytest.raises(ValueError, match="session"):
+    with pytest.raises(TypeError, match="TLCPSession"):
         client_context().wrap_bio(*bios, server_hostname="a.example", session=object())
     context = client_context()
     context.check_hostname = False

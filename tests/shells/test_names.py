@@ -119,7 +119,7 @@ OBJECT: dict[str, tuple[str, Use]] = {
     "selected_npn_protocol": (WORKS, lambda o: o.selected_npn_protocol() is None),
     "server_hostname": (WORKS, lambda o: o.server_hostname == HOST),
     "server_side": (WORKS, lambda o: not o.server_side),
-    "session": (WORKS, setting("session")),
+    "session": (WORKS, lambda o: o.session is None or o.session.id),
     "session_reused": (WORKS, lambda o: o.session_reused is False),
     "shared_ciphers": (WORKS, lambda o: o.shared_ciphers() is None),
     "unwrap": (WORKS, raises(ssl.SSLWantReadError, "unwrap")),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tlcp.config import Config
-from tlcp.dialects import MAX_PLAINTEXT_OLD_GMSSL
+from tlcp.dialects import MAX_PLAINTEXT_OLD_GMSSL, Dialect
 from tlcp.errors import (
     CertificateProblem,
     CertificateVerifyError,
@@ -21,6 +21,7 @@ from tlcp.errors import (
 from tlcp.events import HandshakeCompleted
 from tlcp.handshake import kx_ecc, kx_ecdhe
 from tlcp.handshake.endpoint import Channel, Endpoint, FinishingOps, finish_peer
+from tlcp.handshake.fitting import Failure, next_dialect
 from tlcp.handshake.flow import Step, expect, expect_either
 from tlcp.handshake.kx import HelloContext, VerifiedExchange
 from tlcp.handshake.offer import offered_extensions, offered_suite_ids
@@ -197,6 +198,9 @@ class ClientEndpoint(Endpoint):
             self._recalled = offerable(config, server_name, session, self._offered)
         ticket = session.ticket if session is not None and self._recalled is not None else b""
         self._extensions = offered_extensions(config, server_name, ticket)
+        self._chosen: Negotiated | None = None
+        self._answered = False
+        self._sent_certificates = 0
 
     def send_hello(self) -> None:
         """Spec: GB/T 38636-2020 6.4.5.2.1."""
@@ -238,7 +242,8 @@ class ClientEndpoint(Endpoint):
         if not self._extensions and not hello.session_id:
             self.channel.limit_plaintext(MAX_PLAINTEXT_OLD_GMSSL)
         status, may_send_status = self._status(hello)
-        return Negotiated(
+        self._answered = bool(hello.extensions or hello.session_id)
+        self._chosen = Negotiated(
             suite=suite,
             hello=HelloContext(TLCP_VERSION, self._random, hello.random),
             alpn_protocol=self._chosen_protocol(hello),
@@ -248,6 +253,7 @@ class ClientEndpoint(Endpoint):
             status=status,
             may_send_status=may_send_status,
         )
+        return self._chosen
 
     def _continued(self, hello: ServerHello) -> Recalled | None:
         """The session that the server continues: it echoes the id that we asked for."""
@@ -366,6 +372,7 @@ class ClientEndpoint(Endpoint):
                     include_enc=ecdhe or not dialect.single_client_certificate,
                     enc_last=dialect.enc_certificate_last,
                 )
+            self._sent_certificates = len(ders)
             self.send(Certificate(ders))
         share = exchange.respond(identity, self.config.random)
         self.send(ClientKeyExchange(share.body))
@@ -410,6 +417,26 @@ class ClientEndpoint(Endpoint):
             session=self._new_session(chosen, server, keys, ending.ticket),
             quirks=tuple(self.quirks),
             ocsp_response=ending.status,
+        )
+
+    def next_dialect(self, alert: int | None, awaited: str) -> Dialect | None:
+        """What to try next if the handshake ends here.
+
+        Args:
+            alert: received; None if the server hung up.
+            awaited: the message that we wait for, by name.
+        """
+        ecdhe = self._chosen and self._chosen.suite.key_exchange is KeyExchangeKind.ECDHE
+        return next_dialect(
+            Failure(
+                alert=alert,
+                awaited=awaited,
+                dialect=self.config.dialect,
+                sent_extensions=bool(self._extensions),
+                answered_extensions=self._answered,
+                ecdhe=bool(ecdhe),
+                sent_certificates=self._sent_certificates,
+            )
         )
 
     def _new_session(

@@ -15,8 +15,10 @@ import ssl
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from tlcp.dialects import Dialect
 from tlcp.errors import TLCPError, WantWriteError
 from tlcp.events import HandshakeCompleted
+from tlcp.sessions.client import TLCPSession, check_session
 from tlcp.socket.transport import ObjectSocket
 from tlcp.x509.pair import VerifiedPair
 
@@ -45,6 +47,9 @@ class TLCPSocket(ObjectSocket):
     do_handshake_on_connect: bool
     suppress_ragged_eofs: bool
     _context: TLCPContext
+    _first_session: TLCPSession | None
+    _dialect: Dialect | None
+    _port: int | None
     _writing: _RLock
     _sealed: int  # bytes of the write whose records are in ``_unsent``
     _unwrapped: bool  # the program went back to the clear
@@ -65,6 +70,8 @@ class TLCPSocket(ObjectSocket):
         do_handshake_on_connect: bool,
         suppress_ragged_eofs: bool,
         server_hostname: str | None,
+        session: TLCPSession | None = None,
+        dialect: Dialect | None = None,
     ) -> Self:
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) != socket.SOCK_STREAM:
             raise NotImplementedError("only stream sockets are supported")
@@ -74,6 +81,7 @@ class TLCPSocket(ObjectSocket):
         sock.detach()
         self._context = context
         self.server_side, self.server_hostname = server_side, server_hostname
+        self._first_session, self._dialect, self._port = session, dialect, None
         self.do_handshake_on_connect = do_handshake_on_connect
         self.suppress_ragged_eofs = suppress_ragged_eofs
         self._prepare(timeout)
@@ -95,7 +103,7 @@ class TLCPSocket(ObjectSocket):
                 over TLCP.
         """
         try:
-            socket.socket.getpeername(self)
+            self._port = _port_of(socket.socket.getpeername(self))
         except OSError as error:
             if error.errno not in (errno.ENOTCONN, errno.EINVAL):
                 raise
@@ -129,6 +137,9 @@ class TLCPSocket(ObjectSocket):
             server_side=self.server_side,
             server_hostname=self.server_hostname,
             owner=self,
+            session=self._first_session,
+            port=self._port,
+            dialect=self._dialect,
         )
 
     def _go_on(self) -> None:
@@ -344,7 +355,7 @@ class TLCPSocket(ObjectSocket):
         On a non-blocking socket BlockingIOError comes first, as from any socket: wait until it
         can be written, then call ``do_handshake``.
         """
-        self._prepare_connect()
+        self._prepare_connect(address)
         try:
             super().connect(address)
         except BlockingIOError:
@@ -356,7 +367,7 @@ class TLCPSocket(ObjectSocket):
 
     def connect_ex(self, address: Any) -> int:
         """As ``connect``, with an error number instead of an exception of the transport."""
-        self._prepare_connect()
+        self._prepare_connect(address)
         code = super().connect_ex(address)
         if code == 0:
             self._go_on()
@@ -364,11 +375,12 @@ class TLCPSocket(ObjectSocket):
             self._object = None
         return code
 
-    def _prepare_connect(self) -> None:
+    def _prepare_connect(self, address: Any) -> None:
         if self.server_side:
             raise ValueError("can't connect in server-side mode")
         if self._object is not None or self._unwrapped:
             raise ValueError("attempt to connect already-connected SSLSocket!")
+        self._port = _port_of(address)
         self._make_object()
 
     def dup(self) -> NoReturn:
@@ -479,13 +491,21 @@ class TLCPSocket(ObjectSocket):
 
     @property
     def session(self) -> Any:
-        """None: sessions are not resumed yet."""
-        return self._object.session if self._object is not None else None
+        """A client's session, see ``TLCPObject.session``; before connecting, the one assigned."""
+        return self._object.session if self._object is not None else self._first_session
 
     @session.setter
     def session(self, session: Any) -> None:
         if self._object is not None:
             self._object.session = session
+        elif session is not None:
+            check_session(session, self._context, server_side=self.server_side)
+            self._first_session = session
+
+    @property
+    def dialect_if_ended(self) -> str:
+        """For clients: the dialect to try if the server hung up now, or ""."""
+        return self._object.dialect_if_ended if self._object is not None else ""
 
     @property
     def session_reused(self) -> bool | None:
@@ -495,6 +515,12 @@ class TLCPSocket(ObjectSocket):
     def verify_client_post_handshake(self) -> NoReturn:
         """Raises NotImplementedError: it is a message of TLS 1.3."""
         raise NotImplementedError("TLCP has no post-handshake authentication; use verify_mode")
+
+
+def _port_of(address: Any) -> int | None:
+    """The port of an address, None where it has none: sessions are kept for one port of a host."""
+    is_ip = isinstance(address, tuple) and len(address) > 1
+    return address[1] if is_ip and isinstance(address[1], int) else None
 
 
 def _no_flags(call: str, flags: int) -> None:

@@ -43,6 +43,11 @@ class Recent(Generic[K, V]):
             if len(self._entries) > self._most:
                 del self._entries[next(iter(self._entries))]
 
+    def drop(self, key: K) -> None:
+        """Forget an entry; no error if it is not there."""
+        with self._lock:
+            self._entries.pop(key, None)
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:

@@ -16,7 +16,6 @@ Spec: the Python documentation of ``ssl.SSLContext``
 
 from __future__ import annotations
 
-import enum
 import operator
 import os
 import socket
@@ -27,9 +26,14 @@ from dataclasses import replace
 from typing import Any, NoReturn, Self
 
 from tlcp.config import ClientAuth, Config
+from tlcp.context.protocol import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, Protocol
+from tlcp.context.sessions import SessionSettings
+from tlcp.dialects import Dialect
 from tlcp.dual import DualObject
 from tlcp.errors import ConfigError
 from tlcp.keylog import KeyLogFile
+from tlcp.sessions.client import TLCPSession, check_session
+from tlcp.sessions.store import MemoryStore
 from tlcp.socket import TLCPSocket
 from tlcp.sslobject import TLCPObject, describe_suite, host_name
 from tlcp.suites import DEFAULT_SUITES, parse_suites
@@ -39,20 +43,9 @@ from tlcp.x509.identity import Identity
 from tlcp.x509.peercert import as_dictionary
 from tlcp.x509.trust import TrustStore
 
-__all__ = ["PROTOCOL_TLCP_CLIENT", "PROTOCOL_TLCP_SERVER", "CertFile", "Protocol", "TLCPContext"]
+__all__ = ["TLCPContext"]
 
 
-class Protocol(enum.IntEnum):
-    """What a context is for; the twins of ``ssl.PROTOCOL_TLS_CLIENT`` and ``_SERVER``."""
-
-    PROTOCOL_TLCP_CLIENT = 0x0101_0010
-    PROTOCOL_TLCP_SERVER = 0x0101_0011
-
-
-PROTOCOL_TLCP_CLIENT = Protocol.PROTOCOL_TLCP_CLIENT
-PROTOCOL_TLCP_SERVER = Protocol.PROTOCOL_TLCP_SERVER
-
-_OVER_TLS = "TLCP has one version, 0x0101; limits of TLS versions do not apply to it"
 _KNOWN_FLAGS = (
     ssl.VerifyFlags.VERIFY_X509_STRICT
     | ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
@@ -63,15 +56,10 @@ _CLIENT_AUTH = {
     ssl.CERT_OPTIONAL: ClientAuth.OPTIONAL,
     ssl.CERT_REQUIRED: ClientAuth.REQUIRED,
 }
-_STATS = (
-    "number", "connect", "connect_good", "connect_renegotiate", "accept", "accept_good",
-    "accept_renegotiate", "hits", "misses", "timeouts", "cache_full",
-)  # fmt: skip
-
 SNICallback = Callable[[Any, str | None, "TLCPContext"], int | None]
 
 
-class TLCPContext(ssl.SSLContext):
+class TLCPContext(SessionSettings):
     """Settings for TLCP connections, in the shape of an ``ssl.SSLContext``.
 
     Args:
@@ -99,7 +87,8 @@ class TLCPContext(ssl.SSLContext):
                 "tlcp.PROTOCOL_TLCP_CLIENT or tlcp.PROTOCOL_TLCP_SERVER"
             ) from None
         client = self._protocol is PROTOCOL_TLCP_CLIENT
-        default = Config(trust=TrustStore(), client_auth=ClientAuth.NONE)
+        store = None if client else MemoryStore()
+        default = Config(trust=TrustStore(), client_auth=ClientAuth.NONE, session_store=store)
         self._config = config if config is not None else default
         self._ready: Config | None = None  # what config_for made of it
         self._verify_mode = ssl.CERT_REQUIRED if client else ssl.CERT_NONE
@@ -107,9 +96,8 @@ class TLCPContext(ssl.SSLContext):
         if config is not None:
             self._take_verification(config)
         self._verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
-        self._options = ssl.OP_ALL | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
         self._sni_callback: SNICallback | None = None
-        self._stats = dict.fromkeys(_STATS, 0)
+        self._begin_sessions()
         self._tls_context: ssl.SSLContext | None = None
         self._keylog_closer: weakref.finalize[[], TLCPContext] | None = None
 
@@ -168,10 +156,6 @@ class TLCPContext(ssl.SSLContext):
     def _verify(self, mode: ssl.VerifyMode, check_hostname: bool) -> None:
         self._verify_mode, self._check_hostname, self._ready = mode, check_hostname, None
 
-    def count(self, event: str) -> None:
-        """Count for ``session_stats``."""
-        self._stats[event] += 1
-
     # ---- connections -------------------------------------------------------------------------
 
     def wrap_bio(
@@ -189,14 +173,18 @@ class TLCPContext(ssl.SSLContext):
             outgoing: bytes for the peer.
             server_side: this is the server's end.
             server_hostname: name or address that the server's certificates must be for.
-            session: nothing yet.
+            session: a ``TLCPSession`` of this context to continue; without one, the last
+                session with this host under this identity is, if there is one.
 
         Raises:
-            ValueError: a name is missing or wrong, or given on a server.
+            TypeError: the session is none of ours.
+            ValueError: a name is missing or wrong, or given on a server; so with the session.
             ConfigError: the settings cannot work, or the context is for the other side.
         """
         name = self._check_wrap(server_side, server_hostname, session)
-        return self.make_object(incoming, outgoing, server_side=server_side, server_hostname=name)
+        return self.make_object(
+            incoming, outgoing, server_side=server_side, server_hostname=name, session=session
+        )
 
     def make_object(
         self,
@@ -206,8 +194,15 @@ class TLCPContext(ssl.SSLContext):
         server_side: bool,
         server_hostname: str | None,
         owner: object = None,
+        session: TLCPSession | None = None,
+        port: int | None = None,
+        dialect: Dialect | None = None,
     ) -> TLCPObject | DualObject:
-        """As ``wrap_bio``, with the object that an ``sni_callback`` is shown."""
+        """As ``wrap_bio``, with what only a socket knows.
+
+        That is: the object that an ``sni_callback`` is shown (owner), the server's port, and a
+        dialect instead of the one that worked with this server or the context's own.
+        """
         if server_side and self._tls_context is not None:
             return DualObject(self, self._tls_context, incoming, outgoing, owner=owner)
         return TLCPObject(
@@ -217,6 +212,9 @@ class TLCPContext(ssl.SSLContext):
             server_side=server_side,
             server_hostname=server_hostname,
             owner=owner,
+            session=session,
+            port=port,
+            dialect=dialect or self.met_dialect(server_hostname, port),
         )
 
     def wrap_socket(
@@ -237,10 +235,10 @@ class TLCPContext(ssl.SSLContext):
             suppress_ragged_eofs: read a missing close_notify as an end of data, as ``ssl`` does;
                 False raises ``TruncatedError``.
             server_hostname: name or address that the server's certificates must be for.
-            session: nothing yet.
+            session: as ``wrap_bio``; the last session is that with the same port.
 
         Raises:
-            ValueError, ConfigError: as ``wrap_bio``.
+            TypeError, ValueError, ConfigError: as ``wrap_bio``.
             TLCPError, OSError: the handshake failed.
         """
         name = self._check_wrap(server_side, server_hostname, session)
@@ -251,14 +249,46 @@ class TLCPContext(ssl.SSLContext):
             do_handshake_on_connect=do_handshake_on_connect,
             suppress_ragged_eofs=suppress_ragged_eofs,
             server_hostname=name,
+            session=session,
         )
+
+    def connect_over(
+        self, sock: socket.socket, server_hostname: str, *, dialect: Dialect | None = None
+    ) -> TLCPSocket:
+        """As ``wrap_socket`` on a client's connected socket, in another dialect for this once.
+
+        An error's ``dialect`` names the one worth trying next.
+
+        Raises:
+            TLCPError, OSError: the handshake failed.
+        """
+        name = self._check_wrap(False, server_hostname, None)
+        stream = TLCPSocket._create(
+            sock,
+            context=self,
+            server_side=False,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=True,
+            server_hostname=name,
+            dialect=dialect,
+        )
+        try:
+            stream.do_handshake()
+        except ConnectionError as error:  # a reset instead of an alert
+            error.dialect = stream.dialect_if_ended  # type: ignore[attr-defined]
+            stream.close()
+            raise
+        except BaseException:
+            stream.close()
+            raise
+        return stream
 
     def _check_wrap(
         self, server_side: bool, server_hostname: str | bytes | None, session: Any
     ) -> str | None:
         self.config_for(server_side=server_side)
         if session is not None:
-            raise ValueError("sessions are not resumed yet: session must be None")
+            check_session(session, self, server_side=server_side)
         if server_side:
             if server_hostname is not None:
                 raise ValueError("server_hostname can only be specified in client mode")
@@ -502,90 +532,3 @@ class TLCPContext(ssl.SSLContext):
             self._keylog_closer()
         self._keylog_closer = weakref.finalize(self, log.close) if log is not None else None
         self._change(keylog=log)
-
-    def session_stats(self) -> dict[str, int]:
-        """Counts of connections begun and completed; the rest stays 0 until sessions resume."""
-        return dict(self._stats)
-
-    # ---- TLS settings without a meaning here ----------------------------------------------
-
-    @property
-    def options(self) -> ssl.Options:
-        """Kept as set, for code that sets some; none changes TLCP."""
-        return self._options
-
-    @options.setter
-    def options(self, value: int) -> None:
-        self._options = ssl.Options(operator.index(value))
-
-    @property
-    def minimum_version(self) -> ssl.TLSVersion:
-        """``MINIMUM_SUPPORTED``: there is one version."""
-        return ssl.TLSVersion.MINIMUM_SUPPORTED
-
-    @minimum_version.setter
-    def minimum_version(self, value: int) -> None:
-        _only(value, ssl.TLSVersion.MINIMUM_SUPPORTED)
-
-    @property
-    def maximum_version(self) -> ssl.TLSVersion:
-        """``MAXIMUM_SUPPORTED``: there is one version."""
-        return ssl.TLSVersion.MAXIMUM_SUPPORTED
-
-    @maximum_version.setter
-    def maximum_version(self, value: int) -> None:
-        _only(value, ssl.TLSVersion.MAXIMUM_SUPPORTED)
-
-    @property
-    def security_level(self) -> int:
-        """2: SM2, SM3 and SM4 offer 128 bits, more than that level's 112."""
-        return 2
-
-    @property
-    def num_tickets(self) -> int:
-        """0: no session tickets are sent."""
-        return 0
-
-    @num_tickets.setter
-    def num_tickets(self, value: int) -> None:
-        if value < 0:
-            raise ValueError("value must be non-negative")
-        if value:
-            raise NotImplementedError("TLCP has no TLS 1.3 session tickets")
-
-    @property
-    def post_handshake_auth(self) -> bool:
-        """False: TLCP has no post-handshake authentication."""
-        return False
-
-    @post_handshake_auth.setter
-    def post_handshake_auth(self, value: bool) -> None:
-        if value:
-            raise NotImplementedError("TLCP has no post-handshake authentication; use verify_mode")
-
-    def load_dh_params(self, path: Any, /) -> NoReturn:
-        """Raises NotImplementedError: TLCP has no finite-field Diffie-Hellman."""
-        raise NotImplementedError("TLCP has no Diffie-Hellman over finite fields")
-
-    def set_ecdh_curve(self, name: str | bytes, /) -> None:
-        """Accepts SM2 alone; raises NotImplementedError for another curve."""
-        text = name.decode() if isinstance(name, bytes) else name
-        if text.upper() not in ("SM2", "CURVESM2"):
-            raise NotImplementedError("TLCP's key exchange uses the SM2 curve and no other")
-
-    def set_npn_protocols(self, npn_protocols: Iterable[str]) -> None:
-        """Raises NotImplementedError: NPN is gone; use ``set_alpn_protocols``."""
-        raise NotImplementedError("NPN is gone; use set_alpn_protocols")
-
-    def set_psk_client_callback(self, callback: Any) -> NoReturn:
-        """Raises NotImplementedError: TLCP has no pre-shared keys."""
-        raise NotImplementedError("TLCP has no pre-shared keys")
-
-    def set_psk_server_callback(self, callback: Any, identity_hint: Any = None) -> NoReturn:
-        """Raises NotImplementedError: TLCP has no pre-shared keys."""
-        raise NotImplementedError("TLCP has no pre-shared keys")
-
-
-def _only(value: int, allowed: ssl.TLSVersion) -> None:
-    if ssl.TLSVersion(operator.index(value)) != allowed:
-        raise NotImplementedError(_OVER_TLS)
