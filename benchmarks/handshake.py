@@ -118,6 +118,8 @@ def _context(parties: Parties, role: str) -> TLCPContext:
     )
     context.set_ciphers(ECC_SM4_GCM_SM3.name)
     context.verify_mode = ssl.CERT_REQUIRED
+    if not client:
+        context.session_store = None  # every handshake is a full one
     return context
 
 

@@ -451,6 +451,8 @@ class ClientEndpoint(Endpoint):
             if ticket is None or not ticket.ticket:
                 return self._session
             state = chosen.recalled.state
+        elif not chosen.session_id and (ticket is None or not ticket.ticket):
+            return None
         else:
             state = State.new(
                 suite=chosen.suite.id,
