@@ -31,7 +31,7 @@ class RedisStore:
 
     Args:
         client_or_url: a client of redis-py, or a URL; see ``RedisLink``. A client should have short
-            timeouts and no retries, which redis-py has by default.
+            timeouts and no retries; ``redis.Redis()`` tries ten times.
         prefix: what keys begin with; the session id in hex follows.
         secret: seals what is stored, the same in all processes; at least 16 bytes that nobody can
             guess.
