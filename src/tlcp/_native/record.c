@@ -67,7 +67,7 @@ int tlcp_gcm_seal(const tlcp_gcm *opaque, uint8_t *out, size_t out_size, int typ
     const keys *k = (const keys *)opaque;
     uint8_t nonce[12], aad[MAC_HEADER_BYTES];
     if (!lengths_fit(lengths, count, 0, size) ||
-        tlcp_gcm_sealed_size(lengths, count) != out_size)
+        (count > 0 && out_size == 0) || tlcp_gcm_sealed_size(lengths, count) != out_size)
         return 0;
     memcpy(nonce, k->nonce, 4);
     for (size_t i = 0; i < count; i++, sequence++) {
@@ -85,14 +85,23 @@ int tlcp_gcm_seal(const tlcp_gcm *opaque, uint8_t *out, size_t out_size, int typ
     return 1;
 }
 
+/* The room that the plaintexts of fragments may need; a fragment that is too short has none. */
+static size_t most_plaintext(const uint32_t *lengths, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        if (lengths[i] > EXPLICIT_BYTES + TAG_BYTES)
+            size += lengths[i] - EXPLICIT_BYTES - TAG_BYTES;
+    return size;
+}
+
 size_t tlcp_gcm_open(const tlcp_gcm *opaque, uint8_t *out, size_t out_size, uint32_t *plain,
                      int type, uint64_t sequence, const uint8_t *data, size_t size, size_t gap,
                      const uint32_t *lengths, size_t count)
 {
     const keys *k = (const keys *)opaque;
     uint8_t nonce[12], aad[MAC_HEADER_BYTES];
-    if (!lengths_fit(lengths, count, gap, size) ||
-        out_size + (EXPLICIT_BYTES + TAG_BYTES) * count < size - gap * count)
+    if (!lengths_fit(lengths, count, gap, size) || out_size < most_plaintext(lengths, count))
         return 0;
     memcpy(nonce, k->nonce, 4);
     for (size_t i = 0; i < count; i++, sequence++) {

@@ -151,7 +151,8 @@ int tlcp_cbc_seal(const tlcp_cbc *opaque, uint8_t *out, size_t out_size, int typ
                   const uint32_t *lengths, size_t count)
 {
     record records[GROUP];
-    if (!lengths_fit(lengths, count, 0, size) || tlcp_cbc_sealed_size(lengths, count) != out_size)
+    if (!lengths_fit(lengths, count, 0, size) || (count > 0 && out_size == 0) ||
+        tlcp_cbc_sealed_size(lengths, count) != out_size)
         return 0;
     for (size_t done = 0, n; done < count; done += n) {
         n = group_size(count - done);

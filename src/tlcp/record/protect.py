@@ -308,8 +308,8 @@ class GCMProtection(_Batches):
         return lib.tlcp_gcm_seal(self._keys, out, out_size, *batch)  # type: ignore[no-any-return]
 
     def _open_batch(self, plain: Any, *batch: Any) -> tuple[int, bytes]:
-        *_, size, gap, _, count = batch
-        room = max(0, size - (gap + _GCM_OVERHEAD) * count)
+        *_, lengths, count = batch
+        room = sum(max(0, n - _GCM_OVERHEAD) for n in ffi.unpack(lengths, count))
         out = Output(room)
         good = lib.tlcp_gcm_open(self._keys, out.pointer, room, plain, *batch)
         return good, out.first(sum(ffi.unpack(plain, good)))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from support.ends import seeded
+from tlcp._native import ffi, lib
 from tlcp.errors import (
     BadRecordMAC,
     ProtocolVersionError,
@@ -15,8 +16,10 @@ from tlcp.errors import (
     TruncatedError,
     UnexpectedMessage,
 )
+from tlcp.record.framing import HEADER
 from tlcp.record.layer import RecordLayer
 from tlcp.record.protect import CBCProtection, GCMProtection, Protection
+from tlcp.registry import TLCP_VERSION
 
 KEY = bytes(16)
 
@@ -175,3 +178,31 @@ def test_buffered_bytes_do_not_pile_up() -> None:
         receiver.receive(sender.seal(23, bytes(16000)))
         assert everything(receiver)
         assert len(receiver._buffer) < 3 * 2**16
+
+
+@pytest.mark.parametrize("make", [gcm, cbc], ids=["gcm", "cbc"])
+def test_short_fragments_in_a_batch_take_no_room_from_long_ones(
+    make: Callable[[], Protection],
+) -> None:
+    """Fragments too short to be records stand beside long ones; only their own rule is broken."""
+    for lengths in ([1540] + [0] * 63, [0] * 63 + [16000], [23] * 32 + [16000] * 8 + [1] * 24):
+        one = layer(make())
+        headers = (HEADER.pack(23, TLCP_VERSION, length) for length in lengths)
+        one.receive(b"".join(head + bytes(n) for head, n in zip(headers, lengths, strict=True)))
+        with pytest.raises(BadRecordMAC):
+            one.next_record()
+
+
+def test_the_kernels_refuse_too_little_room() -> None:
+    """Whatever their caller thinks, the C code knows what it may write."""
+    keys = ffi.new("tlcp_gcm *")
+    lib.tlcp_gcm_start(keys, KEY, bytes(4))
+    lengths, plain = ffi.new("uint32_t[]", [1540] + [0] * 63), ffi.new("uint32_t[]", 64)
+    data = ffi.new("uint8_t[]", 1540)
+    for room in (0, 28, 1515):
+        out = ffi.new("uint8_t[]", max(room, 1))
+        assert not lib.tlcp_gcm_open(keys, out, room, plain, 23, 0, data, 1540, 0, lengths, 64)
+    too_long = ffi.new("uint32_t[]", [18410])
+    text, out = ffi.new("uint8_t[]", 18410), ffi.new("uint8_t[]", 1)
+    assert not lib.tlcp_gcm_seal(keys, out, 0, 23, 0, text, 18410, too_long, 1)
+    assert out[0] == 0
