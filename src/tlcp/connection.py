@@ -53,6 +53,7 @@ from tlcp.wire.messages import HANDSHAKE_HEADER_BYTES, Alert, ChangeCipherSpec
 __all__ = ["Connection"]
 
 Role = Literal["client", "server"]
+_ALERT_BYTES = 2
 _Suggestion = Callable[[int | None, str], Dialect | None]
 
 
@@ -76,10 +77,11 @@ class Connection:
         self._kept: tuple[SessionStore, bytes] | None = None
         self._outgoing = list[bytes]()
         self._events: deque[Event] = deque()
-        self._handshake_bytes = bytearray()
+        self._handshake_bytes, self._alert_bytes = bytearray(), bytearray()
         self._error: TLCPError | None = None
         self._eof = self._peer_closed = self._closed = False
         self._warnings = self._renegotiations = 0
+        self._last_warning: int | None = None
         self._machine: Machine[HandshakeCompleted]
         if role == "client":
             client = ClientEndpoint(config, self, server_name, session)
@@ -240,25 +242,38 @@ class Connection:
     # ---- incoming records ------------------------------------------------------------------
 
     def _dispatch(self, content_type: int, data: bytes) -> None:
-        if self._handshake_bytes and content_type in (
-            ContentType.CHANGE_CIPHER_SPEC,
-            ContentType.APPLICATION_DATA,
-        ):
-            raise UnexpectedMessage(
-                f"a record of type {ContentType(content_type).name.lower()} came in the middle of "
-                "a handshake message",
-                expected="the rest of that message",
-            )
+        self._refuse_in_between(content_type)
         if content_type == ContentType.HANDSHAKE:
             self._on_handshake(data)
+            return
+        if content_type == ContentType.ALERT:
+            self._on_alerts(data)
             return
         self._trace(self.peer_role, content_type, data, protected=self._records.reads_protected)
         if content_type == ContentType.APPLICATION_DATA:
             self._on_data(data)
-        elif content_type == ContentType.ALERT:
-            self._on_alert(data)
         else:
             self._on_change_cipher_spec(data)
+
+    def _refuse_in_between(self, content_type: int) -> None:
+        """A message cut over records goes on in the next one: keys must not change inside it.
+
+        Only an alert may come inside a handshake message.
+        """
+        unfinished = ""
+        if self._alert_bytes and content_type != ContentType.ALERT:
+            unfinished = "an alert"
+        elif self._handshake_bytes and content_type not in (
+            ContentType.HANDSHAKE,
+            ContentType.ALERT,
+        ):
+            unfinished = "a handshake message"
+        if unfinished:
+            raise UnexpectedMessage(
+                f"a record of type {ContentType(content_type).name.lower()} came in the middle of "
+                f"{unfinished}",
+                expected="the rest of that message",
+            )
 
     def _on_handshake(self, data: bytes) -> None:
         """Cut messages out of the stream of handshake records."""
@@ -333,12 +348,22 @@ class Connection:
         if data:
             self._events.append(DataReceived(data))
 
-    def _on_alert(self, data: bytes) -> None:
+    def _on_alerts(self, data: bytes) -> None:
+        """Cut alerts out of the stream of alert records; what follows an end is dropped.
+
+        Records may hold several or a part of one.  Spec: GB/T 38636-2020 6.3.3.2
+        """
+        buffer = self._alert_bytes
+        buffer += data
+        while len(buffer) >= _ALERT_BYTES and not self._peer_closed:
+            raw = bytes(buffer[:_ALERT_BYTES])
+            del buffer[:_ALERT_BYTES]
+            protected = self._records.reads_protected
+            self._trace(self.peer_role, ContentType.ALERT, raw, protected=protected)
+            self._on_alert(Alert.from_bytes(raw))
+
+    def _on_alert(self, alert: Alert) -> None:
         """Spec: GB/T 38636-2020 6.4.4."""
-        try:
-            alert = Alert.from_bytes(data)
-        except DecodeError as error:
-            raise DecodeError(f"alert: {error.what}") from None
         if alert.level not in (AlertLevel.WARNING, AlertLevel.FATAL):
             raise IllegalParameter(f"an alert of level {alert.level} came", expected="1 or 2")
         if alert.description == AlertDescription.CLOSE_NOTIFY and self._machine.done:
@@ -349,7 +374,7 @@ class Connection:
             raise AlertReceived(
                 alert.level, alert.description, hint=self._advice(alert.description)
             )
-        self._warnings += 1
+        self._warnings, self._last_warning = self._warnings + 1, alert.description
         if self._warnings > self._config.limits.warning_alerts:
             raise UnexpectedMessage(
                 f"{self._warnings} warning alerts came",
@@ -380,6 +405,7 @@ class Connection:
             awaited=self._machine.expecting,
             record_version=self._records.last_version,
             suites_held_back=held_back,
+            warned=self._last_warning,
         )
 
     def _truncated(self) -> TLCPError:

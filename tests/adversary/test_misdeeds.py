@@ -477,8 +477,6 @@ def test_malformed_change_cipher_spec(data: bytes, error: type[TLCPError]) -> No
     ("data", "error"),
     [
         (b"", UnexpectedMessage),
-        (b"\2", DecodeError),
-        (b"\2\x28\0", DecodeError),
         (b"\3\x28", IllegalParameter),
         (b"\0\0", IllegalParameter),
         (b"\2\x28", AlertReceived),
@@ -506,6 +504,165 @@ def test_warnings_are_let_pass_but_not_for_ever() -> None:
     end.receive_data(record(ContentType.ALERT, b"\1\x70"))
     with pytest.raises(UnexpectedMessage, match="9 warning alerts"):
         end.next_event()
+
+
+def test_warnings_in_mid_session_count_alike() -> None:
+    """no_renegotiation is one of them: nobody here asked to renegotiate."""
+    one, other = _complete()
+    for _ in range(8):
+        _send_alerts(one, b"\1\x64")
+    assert run(one, other)[1].error is None
+    _send_alerts(one, b"\1\x64")
+    _, side = run(one, other)
+    assert isinstance(side.error, UnexpectedMessage)
+
+
+def _send_alerts(end: Connection, *records: bytes) -> None:
+    """Send alert records with this content, well formed or not."""
+    for data in records:
+        end._send(ContentType.ALERT, data)
+
+
+def _alerting(index: int, *records: bytes) -> type[Connection]:
+    """Sends alerts before its message number ``index``."""
+
+    class Alerting(Connection):
+        count = 0
+
+        def _alert_first(self) -> None:
+            self.count += 1
+            if self.count == index + 1:
+                _send_alerts(self, *records)
+
+        def send_handshake(self, raw: bytes) -> None:
+            self._alert_first()
+            super().send_handshake(raw)
+
+        def send_change_cipher_spec(self) -> None:
+            self._alert_first()
+            super().send_change_cipher_spec()
+
+    return Alerting
+
+
+@EVERY
+@pytest.mark.parametrize(
+    "alert",
+    [b"\1\0", b"\2\0", b"\2\x28", b"\2\x7b", b"\2\x64"],
+    ids=["close_notify", "fatal close_notify", "fatal", "fatal unknown(123)", "fatal warning"],
+)
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "one byte in each record"])
+def test_an_alert_that_ends_the_handshake_anywhere(
+    role: str, index: int, alert: bytes, cut: bool
+) -> None:
+    """It ends there, in clear and protected, and is not answered."""
+    records = [bytes((byte,)) for byte in alert] if cut else [alert]
+    victim, offender = meet(role, _alerting(index, *records))
+    assert isinstance(victim.error, AlertReceived)
+    assert (victim.error.level, victim.error.description) == tuple(alert)
+    assert A.label(alert[1]) in str(victim.error)
+    assert victim.completed is None
+    assert offender.error is None
+
+
+@EVERY
+@pytest.mark.parametrize("number", [A.USER_CANCELED, A.UNRECOGNIZED_NAME, 123])
+def test_a_warning_anywhere_in_the_handshake_is_let_pass(
+    role: str, index: int, number: int
+) -> None:
+    victim, offender = meet(role, _alerting(index, bytes((1, number))))
+    assert isinstance(victim.error, TruncatedError)  # of ``meet``, when all was through
+    assert victim.completed is not None
+    assert offender.completed is not None
+
+
+@pytest.mark.parametrize("records", [(b"\1\x5a", b"\1\0"), (b"\1\x5a\1\0",)], ids=["two", "one"])
+def test_user_canceled_is_told_with_the_close_notify_that_follows(
+    records: tuple[bytes, ...],
+) -> None:
+    victim, _ = meet("client", _alerting(1, *records))
+    assert isinstance(victim.error, AlertReceived)
+    assert victim.error.description == A.CLOSE_NOTIFY
+    assert "user_canceled(90): its user canceled the handshake" in str(victim.error)
+
+
+@pytest.mark.parametrize("alert", [b"\2\x50", b"\2\x7b"], ids=["fatal", "fatal unknown(123)"])
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "one byte in each record"])
+def test_fatal_alerts_in_mid_session(alert: bytes, cut: bool) -> None:
+    for role in ("client", "server"):
+        one, other = _complete()
+        sender, receiver = (one, other) if role == "client" else (other, one)
+        sender.send_data(b"before")
+        _send_alerts(sender, *([bytes((byte,)) for byte in alert] if cut else [alert]))
+        sender.send_data(b"after")
+        _, side = run(sender, receiver)
+        assert isinstance(side.error, AlertReceived)
+        assert side.error.description == alert[1]
+        assert side.data == b"before"
+        assert receiver.data_to_send() == b""
+
+
+def test_several_alerts_in_one_record() -> None:
+    """Read one by one; an end, orderly or not, is the last."""
+    one, other = _complete()
+    _send_alerts(one, b"\1\x64\1\x7b\1\0\2\x28\2")
+    _, side = run(one, other)
+    assert side.closed
+    assert side.error is None
+    end = server()
+    end.receive_data(record(ContentType.ALERT, b"\1\x7b\2\x28\1\0"))
+    with pytest.raises(AlertReceived, match="handshake_failure"):
+        end.next_event()
+    end = server()
+    end.receive_data(record(ContentType.ALERT, b"\1\x7b" * 4000))
+    with pytest.raises(UnexpectedMessage, match="9 warning alerts"):
+        end.next_event()
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (ContentType.HANDSHAKE, SAMPLES[1].encode()),
+        (ContentType.CHANGE_CIPHER_SPEC, b"\1"),
+        (ContentType.APPLICATION_DATA, b"data"),
+    ],
+)
+def test_a_record_inside_an_alert(kind: ContentType, data: bytes) -> None:
+    """Half an alert in clear must not be finished under new keys, or it forges one."""
+    end = server()
+    end.receive_data(record(ContentType.ALERT, b"\2"))
+    assert end.next_event() is None
+    end.receive_data(record(kind, data) + record(ContentType.ALERT, b"\x28"))
+    with pytest.raises(UnexpectedMessage, match="in the middle of an alert"):
+        end.next_event()
+    assert end.data_to_send() == record(ContentType.ALERT, bytes((2, A.UNEXPECTED_MESSAGE)))
+
+
+def test_half_an_alert_and_the_end() -> None:
+    one, other = _complete()
+    _send_alerts(one, b"\1")
+    other.receive_data(one.data_to_send())
+    other.receive_eof()
+    with pytest.raises(TruncatedError):
+        other.next_event()
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_close_notify_goes_both_ways_once(role: str) -> None:
+    """Spec: GB/T 38636-2020 6.4.4.1: each side closes its own direction."""
+    one, other = _complete()
+    first, second = (one, other) if role == "client" else (other, one)
+    first.close()
+    first.close()
+    _, side = run(first, second)
+    assert side.closed
+    assert second.data_to_send() == b"", "answered when the program closes, not before"
+    second.send_data(b"the rest")  # its own direction is still open
+    second.close()
+    side, _ = run(second, first)[::-1]
+    assert side.data == b"the rest"
+    assert side.closed
+    assert first.data_to_send() == b""
 
 
 def test_application_data_before_finished() -> None:
