@@ -277,9 +277,13 @@ class Connection:
 
     def _on_handshake(self, data: bytes) -> None:
         """Cut messages out of the stream of handshake records."""
-        buffer = self._handshake_bytes
+        buffer, limit = self._handshake_bytes, self._config.limits.handshake_bytes
+        if not buffer and HANDSHAKE_HEADER_BYTES <= len(data) <= limit:
+            size = HANDSHAKE_HEADER_BYTES + int.from_bytes(data[1:HANDSHAKE_HEADER_BYTES], "big")
+            if len(data) == size:  # one message fills one record: nearly always
+                self._on_message(data)
+                return
         buffer += data
-        limit = self._config.limits.handshake_bytes
         while len(buffer) >= HANDSHAKE_HEADER_BYTES:
             size = HANDSHAKE_HEADER_BYTES + int.from_bytes(buffer[1:HANDSHAKE_HEADER_BYTES], "big")
             if size > limit:

@@ -64,17 +64,13 @@ class Machine(Generic[T]):
         self._flow, self._transcript = flow, transcript
         self._error: TLCPError | None = None
         self.result: T | None = None
+        self.done = False  # the flow has come to its end
         self._want = next(flow)
 
     @property
     def expecting(self) -> str:
         """What it waits for, by name."""
         return str(self._want)
-
-    @property
-    def done(self) -> bool:
-        """Whether the flow has come to its end."""
-        return self.result is not None
 
     def wants(self, kind: type[Inbound]) -> bool:
         """Whether such a message would be taken now."""
@@ -122,7 +118,7 @@ class Machine(Generic[T]):
         try:
             self._want = self._flow.send(message)
         except StopIteration as stop:
-            self._want, self.result = Want(()), stop.value
+            self._want, self.result, self.done = Want(()), stop.value, True
         except TLCPError as error:
             raise self._ended(error) from error.__cause__
         except Exception as bug:  # a bug of ours must not leave the engine as something else

@@ -113,7 +113,8 @@ class RecordLayer:
             more = run_of_records(content_type, self._buffer, self._offset, MAX_BATCH_RECORDS - 1)
             lengths += more
             self._offset += sum(more) + HEADER_BYTES * len(more)
-        self._refuse_clear_alert(header)
+        if content_type == ContentType.ALERT:
+            self._refuse_clear_alert(header)
         opened = self._reads.open_records(content_type, self._buffer, start, lengths)
         self._late_error = opened.error
         for length in opened.lengths:
@@ -150,8 +151,7 @@ class RecordLayer:
 
     def _refuse_clear_alert(self, header: Header) -> None:
         """An alert in clear after the keys changed proves nothing: the end is not authentic."""
-        alert_in_clear = header.content_type == ContentType.ALERT and header.length == _ALERT_BYTES
-        if alert_in_clear and self.reads_protected:
+        if header.length == _ALERT_BYTES and self.reads_protected:
             raise TruncatedError(
                 "the peer sent an alert in clear although the connection is protected",
                 expected="a protected alert",

@@ -224,7 +224,10 @@ EXTENSION_BODIES: dict[int, type[Structure]] = {
 
 def find_extension(extensions: Sequence[Extension] | None, kind: int) -> Extension | None:
     """The extension of that type, None if it is not there."""
-    return next((e for e in extensions or () if e.type == kind), None)
+    for extension in extensions or ():
+        if extension.type == kind:
+            return extension
+    return None
 
 
 def decode_extension(extension: Extension, body: type[B], notes: Notes | None = None) -> B:

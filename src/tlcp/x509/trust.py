@@ -17,6 +17,7 @@ from tlcp.x509.certificate import Certificate, load_pem_certificates
 __all__ = ["TrustStore", "read_ca_directory", "read_cas"]
 
 _LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
+_MOST_PREPARED = 256  # CAs whose keys get a table for fast verification: 2 MiB at the most
 _SM2_CURVE_DER = bytes.fromhex("06082a811ccf5501822d")  # 1.2.156.10197.1.301
 
 
@@ -63,10 +64,12 @@ class TrustStore:
             ConfigError: its key is not SM2, so that it could never verify anything.
         """
         try:
-            _ = certificate.public_key
+            key = certificate.public_key
         except CertificateVerifyError as error:
             raise ConfigError(f"cannot trust {certificate} as a CA: {error.what}") from error
         if certificate.der not in self._anchors:
+            if certificate.is_ca and len(self._anchors) < _MOST_PREPARED:
+                key.prepare()  # it will verify much
             self._anchors[certificate.der] = certificate
             self._fingerprint = None
             self._by_subject.setdefault(certificate.subject_der, []).append(certificate)
