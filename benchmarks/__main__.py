@@ -23,6 +23,7 @@ from benchmarks import (
     memory,
     records,
     report,
+    resumption,
     scaling,
     sm2,
     symmetric,
@@ -39,7 +40,7 @@ QUICK = Pace(turns=5, turn_seconds=0.004, quick=True)
 
 def all_cases() -> list[Case]:
     """Every case, in the order of the table."""
-    groups = (handshake, records, sm2, symmetric, chains, memory, scaling)
+    groups = (handshake, resumption, records, sm2, symmetric, chains, memory, scaling)
     return [case for group in groups for case in group.cases()]
 
 

@@ -2,8 +2,8 @@
 
 Remembered are certificates that were proven, parsed and with their signatures, and tables of
 multiples of public keys that were met before. Tables that a trust store makes of its CAs when it
-is loaded belong to the settings: a cold case forgets everything, then makes its contexts, and from
-then on forgets the peer's certificates before each call.
+is loaded belong to the settings and stay: a cold case makes its contexts, and then forgets
+everything before each call.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _verify(length: int, *, cold: bool) -> Callable[[Room], Mapping[str, Call]]:
             if len(path) != length + 1:
                 raise RuntimeError("our path is not the one that was made")
 
-        calls = {OURS: Call(ours, caches.forget_certificates if cold else None)}
+        calls = {OURS: Call(ours, caches.forget_all if cold else None)}
         if not missing(TONGSUO):
             store = TongsuoStore(root)
             calls[TONGSUO] = Call(lambda: store.verify(ders))

@@ -73,7 +73,7 @@ def contest(
     configs = Configs.load(parties, suite, auth)
     _check(configs, suite, mutual=auth is ClientAuth.REQUIRED)
     caches.forget_certificates()
-    calls = {OURS: Call(lambda: handshake(configs), caches.forget_certificates if cold else None)}
+    calls = {OURS: Call(lambda: handshake(configs), caches.forget_all if cold else None)}
     if not missing(TONGSUO):
         asked: ClientAuthMode = "required" if auth is ClientAuth.REQUIRED else "none"
         pair = TongsuoPair(

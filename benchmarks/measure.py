@@ -28,6 +28,7 @@ __all__ = [
     "figures",
     "seconds_per_call",
     "timed",
+    "whole",
 ]
 
 OURS = "tlcp"
@@ -35,7 +36,8 @@ T = TypeVar("T")
 
 #: "us" (microseconds) and "KiB": less is better; "MB/s": more is.
 Unit = Literal["us", "MB/s", "KiB"]
-#: What one run of a case gives: figures in its unit for each library, one for each turn.
+#: What one run of a case gives: figures in its unit for each library, one for each turn; also for
+#: the ``whole`` of each where the case is a part of something.
 Measured = Mapping[str, Sequence[float]]
 
 
@@ -123,6 +125,11 @@ class Case:
     run: Callable[[Room], Measured]
     peers: tuple[str, ...] = ()
     has_ratio: bool = True
+
+
+def whole(library: str) -> str:
+    """The name under which a case gives a library's figures of what the case is a part of."""
+    return f"{library}, whole"
 
 
 def seconds_per_call(call: Call, calls: int) -> float:

@@ -9,6 +9,7 @@ from peers.files import PartyFiles
 from tlcp.config import ClientAuth, Config
 from tlcp.connection import Connection
 from tlcp.pki.ca import CertificateAuthority
+from tlcp.sessions.session import Session
 from tlcp.suites import CipherSuite
 from tlcp.x509.identity import Identity
 from tlcp.x509.trust import TrustStore
@@ -66,13 +67,17 @@ class Configs:
         return cls(config(parties.client), config(parties.server, auth))
 
 
-def handshake(configs: Configs) -> tuple[Connection, Connection]:
+def handshake(configs: Configs, session: Session | None = None) -> tuple[Connection, Connection]:
     """A handshake between two connections in memory; returns client and server.
+
+    Args:
+        configs: of both ends.
+        session: what the client asks to continue.
 
     Raises:
         TLCPError: it fails.
     """
-    client = Connection.client(configs.client, server_name=HOST)
+    client = Connection.client(configs.client, server_name=HOST, session=session)
     server = Connection.server(configs.server)
     while not client.handshake_completed:
         server.receive_data(client.data_to_send())

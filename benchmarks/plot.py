@@ -38,6 +38,7 @@ def draw(source: Path, target: Path) -> None:
         [(panel, height) for group, panel, height in row if groups & set(group)]
         for row in (
             [(("handshake",), _handshakes, 5.4), (tuple(_GROUP_COLOURS), _ratios, 5.4)],
+            [(("resumption",), _resumption, 3.6)],
             [(("chains",), _chains, 3.6), (("verification",), _verification, 3.6)],
             [(("scaling",), _scaling, 3.2), (("memory",), _memory, 3.2)],
         )
@@ -169,6 +170,31 @@ def _theirs(rows: Mapping[str, Entry]) -> float | None:
         if TONGSUO in case["peers"]:
             return float(case["peers"][TONGSUO]["median"]) / 1000
     return None
+
+
+def _resumption(axes: Axes, cases: Cases) -> None:
+    pattern = re.compile(r"resumed by (\w+), (\w+) mutual, (cold|warm)")
+    found: dict[tuple[str, str], dict[str, Entry]] = {}
+    for name, case in cases.items():
+        if match := pattern.fullmatch(name):
+            found.setdefault((match[2], match[1]), {})[match[3]] = case
+    rows = list(found.values())
+    kinds = [("tlcp, seen before", _WARM, "warm"), ("tlcp, first contact", _COLD, "cold")]
+    bars: list[Bar] = [
+        (label, colour, [_ours(row.get(which)) for row in rows]) for label, colour, which in kinds
+    ]
+    theirs = [_theirs(row) for row in rows]
+    if any(theirs):
+        bars.append((TONGSUO, _THEIRS, theirs))
+
+    def text(kind: int, row: int, value: float) -> str:
+        which, name = (kinds[kind][2], "tlcp") if kind < len(kinds) else ("warm", TONGSUO)
+        share = (rows[row].get(which, {}).get("share") or {}).get(name)
+        return f"{value:.2f} ms" + (f"   {share:.0%} of a full handshake" if share else "")
+
+    labels = [f"{suite.replace('_SM3', '')}\nby {how}" for suite, how in found]
+    _bars(axes, labels, bars, text)
+    _name(axes, "One resumed handshake, both ends", "in memory, mutual")
 
 
 def _ratios(axes: Axes, cases: Cases) -> None:

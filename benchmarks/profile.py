@@ -160,7 +160,7 @@ def true_times(configs: Configs, count: int) -> dict[Role, float]:
     clock = time.perf_counter_ns
     taken: dict[Role, list[float]] = {"client": [], "server": []}
     for _ in range(count):
-        caches.forget_certificates()
+        caches.forget_all()
         spent: dict[Role | None, int] = {"client": 0, "server": 0, None: 0}
         now: tuple[Role | None, int] = None, clock()
 
@@ -187,7 +187,7 @@ def sample(configs: Configs, seconds: float) -> Counter[Key]:
     end = time.monotonic() + seconds
     with sampler:
         while time.monotonic() < end:
-            caches.forget_certificates()
+            caches.forget_all()
             handshake(configs, turn)
     return sampler.counts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,19 @@ def table(results: Sequence[Result]) -> Table:
             made.add_row(f"[bold]{group}[/]")
         cells = [_peer_cell(result, name) for name in (OURS, *shown)]
         made.add_row(escape(result.case.name), *cells, _ratio(result))
+        if result.share:
+            made.add_row("[dim]  a second[/]", *_cells(result.per_second, "{:,.0f}", shown))
+            made.add_row("[dim]  share of a full one[/]", *_cells(result.share, "{:.1%}", shown))
     return made
+
+
+def _cells(values: Mapping[str, float] | None, form: str, shown: Sequence[str]) -> list[str]:
+    """One more line beneath a case's figures, in the same columns."""
+    found = values or {}
+    return [
+        f"[dim]{form.format(found[name])}[/]" + " " * 5 if name in found else ""
+        for name in (OURS, *shown)
+    ]
 
 
 def _peer_cell(result: Result, name: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.measure import OURS, Case, Figures, Measured, figures
+from benchmarks.measure import OURS, Case, Figures, Measured, figures, whole
 from benchmarks.targets import TARGETS, Target
 
 __all__ = ["Result"]
@@ -18,15 +18,22 @@ class Result:
     Attributes:
         case: what it was.
         found: figures of each library that took part.
+        wholes: of those, figures of what the case is a part of; empty where it is none.
     """
 
     case: Case
     found: dict[str, Figures]
+    wholes: dict[str, Figures] = field(default_factory=dict)
 
     @classmethod
     def of(cls, case: Case, measured: Measured) -> Result:
         """From the turns."""
-        return cls(case, {name: figures(values) for name, values in measured.items()})
+        wholes = {name: whole(name) for name in measured if whole(name) in measured}
+        return cls(
+            case,
+            {n: figures(values) for n, values in measured.items() if n not in wholes.values()},
+            {name: figures(measured[key]) for name, key in wholes.items()},
+        )
 
     @property
     def ours(self) -> Figures:
@@ -45,6 +52,19 @@ class Result:
             return None
         ours, theirs = self.ours.median, self.found[self.against].median
         return ours / theirs if self.case.unit == "MB/s" else theirs / ours
+
+    @property
+    def per_second(self) -> dict[str, float] | None:
+        """How many of it each library does in a second; None if the case takes no time."""
+        if self.case.unit != "us":
+            return None
+        return {name: 1e6 / one.median for name, one in self.found.items()}
+
+    @property
+    def share(self) -> dict[str, float] | None:
+        """What part of the whole it takes, for each library; None if it is no part."""
+        shares = {name: self.found[name].median / one.median for name, one in self.wholes.items()}
+        return shares or None
 
     @property
     def target(self) -> Target | None:
@@ -70,6 +90,8 @@ class Result:
             "peers": figures,
             "against": self.against or None,
             "ratio": self.ratio,
+            "per_second": self.per_second,
+            "share": self.share,
             "target": self.target and self.target.least,
             "aim": (self.target and self.target.aim) or None,
             "met": self.met,

@@ -1,7 +1,7 @@
 """Tongsuo at its best: its C functions through cffi, with no Python between the calls.
 
 Connections of a pair share their memory BIOs, so that no byte passes through Python; tickets and
-the session cache are off, since nothing is resumed here; the root is not sent, as we do not send
+the session cache are off but where sessions are resumed; the root is not sent, as we do not send
 it. Contexts come from ``tests/peers/tongsuo.py``.
 """
 
@@ -24,6 +24,10 @@ const char *OpenSSL_version(int);
 void *SSL_new(void *); void SSL_free(void *);
 void SSL_set_connect_state(void *); void SSL_set_accept_state(void *);
 int SSL_do_handshake(void *); void SSL_set_bio(void *, void *, void *);
+void *SSL_get1_session(void *); int SSL_set_session(void *, void *);
+int SSL_session_reused(void *); int SSL_SESSION_has_ticket(void *); void SSL_SESSION_free(void *);
+int SSL_CTX_set_session_id_context(void *, const char *, unsigned int);
+void SSL_set_shutdown(void *, int);
 int SSL_write(void *, const void *, int); int SSL_read(void *, void *, int);
 long SSL_ctrl(void *, int, long, void *); int SSL_set1_host(void *, const char *);
 long SSL_CTX_ctrl(void *, int, long, void *);
@@ -48,6 +52,8 @@ void *OPENSSL_sk_new_null(void); int OPENSSL_sk_push(void *, void *); void OPENS
 """
 _SET_SESS_CACHE_MODE, _EXTRA_CHAIN_CERT, _SET_HOSTNAME = 44, 14, 55
 _MEM_EOF_RETURN = 130
+_SESS_CACHE_OFF, _SESS_CACHE_SERVER = 0, 2
+_BOTH_CLOSED = 3
 _GET_TAG, _SET_TAG = 0x10, 0x11
 
 
@@ -78,6 +84,7 @@ class TongsuoPair:
         suite: Tongsuo's name of the only one.
         host: what the client asks for and checks.
         client_auth: what the server asks of the client.
+        sessions: how they can be resumed: "id" or "ticket", "" for not at all.
 
     Raises:
         RuntimeError: they cannot connect, or not as asked for.
@@ -90,7 +97,9 @@ class TongsuoPair:
         suite: str,
         host: str,
         client_auth: ClientAuthMode = "required",
+        sessions: Literal["", "id", "ticket"] = "",
     ) -> None:
+        self._sessions = sessions
         self._ffi, self._lib = library()
         self._host = self._ffi.new("char[]", host.encode())
         self._kept = [
@@ -123,24 +132,34 @@ class TongsuoPair:
             ciphers=[suite],
             client_auth=client_auth,
             auto_chain=False,
-            tickets=False,
+            tickets=self._sessions == "ticket",
             empty_records=False,
         )
         ffi, lib = self._ffi, self._lib
         pointer = ffi.cast("void *", context._ctx)
-        lib.SSL_CTX_ctrl(pointer, _SET_SESS_CACHE_MODE, 0, ffi.NULL)
+        caches = role == "server" and self._sessions == "id"
+        mode = _SESS_CACHE_SERVER if caches else _SESS_CACHE_OFF
+        lib.SSL_CTX_ctrl(pointer, _SET_SESS_CACHE_MODE, mode, ffi.NULL)
+        if self._sessions:  # a server that verifies clients resumes nothing without one
+            lib.SSL_CTX_set_session_id_context(pointer, b"bench", 5)
         for der in _ders(files.sign_cert)[1:]:  # the CAs below the root
             lib.SSL_CTX_ctrl(pointer, _EXTRA_CHAIN_CERT, 0, parse(der))
         return context
 
-    def connect(self) -> tuple[Any, Any]:
-        """A handshake; returns client and server, which ``close`` frees."""
+    def connect(self, session: Any = None) -> tuple[Any, Any]:
+        """A handshake; returns client and server, which ``close`` frees.
+
+        Args:
+            session: what the client asks to continue, see ``session``.
+        """
         ffi, lib = self._ffi, self._lib
         near, far = lib.SSL_new(self._client), lib.SSL_new(self._server)
         lib.SSL_set_connect_state(near)
         lib.SSL_set_accept_state(far)
         lib.SSL_ctrl(near, _SET_HOSTNAME, 0, self._host)
         lib.SSL_set1_host(near, self._host)
+        if session is not None:
+            lib.SSL_set_session(near, session)
         up, down = lib.BIO_new(lib.BIO_s_mem()), lib.BIO_new(lib.BIO_s_mem())
         for bio in (up, down):
             lib.BIO_ctrl(bio, _MEM_EOF_RETURN, -1, ffi.NULL)  # empty means "later", not "end"
@@ -154,6 +173,9 @@ class TongsuoPair:
 
     def close(self, near: Any, far: Any) -> None:
         """Free a connection."""
+        if self._sessions:  # or its session would end with it
+            self._lib.SSL_set_shutdown(near, _BOTH_CLOSED)
+            self._lib.SSL_set_shutdown(far, _BOTH_CLOSED)
         self._lib.SSL_free(near)
         self._lib.SSL_free(far)
 
@@ -163,9 +185,34 @@ class TongsuoPair:
         self._lib.SSL_free(near)
         return far
 
-    def handshake(self) -> None:
+    def handshake(self, session: Any = None) -> None:
         """Connect, and free what was made for it."""
-        self.close(*self.connect())
+        self.close(*self.connect(session))
+
+    def session(self) -> Any:
+        """An ``SSL_SESSION *`` that the pair can continue again and again; free it.
+
+        Raises:
+            RuntimeError: it is not continued, or not in the way asked for.
+        """
+        lib = self._lib
+        ends = self.connect()
+        session = lib.SSL_get1_session(ends[0])
+        self.close(*ends)
+        by_ticket = bool(lib.SSL_SESSION_has_ticket(session))
+        for _ in range(2):  # once could end it
+            ends = self.connect(session)
+            reused = [lib.SSL_session_reused(end) for end in ends]
+            self.close(*ends)
+            if reused != [1, 1] or by_ticket != (self._sessions == "ticket"):
+                raise RuntimeError(
+                    f"Tongsuo's session by {self._sessions}: ticket {by_ticket}, reused {reused}"
+                )
+        return session
+
+    def free_session(self, session: Any) -> None:
+        """Let go of a session."""
+        self._lib.SSL_SESSION_free(session)
 
 
 # ---- certificates ------------------------------------------------------------------------

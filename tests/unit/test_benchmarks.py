@@ -64,6 +64,22 @@ def test_median_and_quartiles() -> None:
     assert measure.figures([7.0]) == measure.Figures(7.0, 7.0, 7.0, 1)
 
 
+def test_shares_and_numbers_per_second() -> None:
+    case = Case("group", "x", "us", lambda _: {}, ("Tongsuo",))
+    part = Result.of(case, {OURS: [20.0], measure.whole(OURS): [80.0], "Tongsuo": [10.0]})
+    assert (set(part.found), part.ratio) == ({OURS, "Tongsuo"}, 0.5)
+    assert part.share == {OURS: 0.25}
+    assert part.per_second == {OURS: 50_000.0, "Tongsuo": 100_000.0}
+    found = part.as_json()
+    assert (found["share"], found["per_second"]) == (part.share, part.per_second)
+    assert set(found["peers"]) == {"Tongsuo"}
+    console = Console(width=100, record=True)
+    console.print(report.table([part]))
+    assert "25.0%" in console.export_text()
+    other = result("MB/s", tlcp=2.0)
+    assert (other.share, other.per_second) == (None, None)
+
+
 @pytest.mark.parametrize(("unit", "expected"), [("us", 4.0), ("KiB", 4.0), ("MB/s", 0.25)])
 def test_ratio_says_how_many_times_better_we_are(unit: measure.Unit, expected: float) -> None:
     assert result(unit, tlcp=2.0, Tongsuo=8.0, GmSSL=1.0).ratio == expected
@@ -135,6 +151,8 @@ def test_a_case_that_fails_does_not_stop_the_others(capsys: pytest.CaptureFixtur
         "records SM4-CBC 1 KiB",
         "handshake ECDHE_SM4_GCM_SM3 one-way, cold",
         "handshake with 1 intermediate, warm",
+        "resumed by id, ECC_SM4_GCM_SM3 mutual, warm",
+        "resumed by ticket, ECDHE_SM4_CBC_SM3 mutual, cold",
         "verify a chain of 2, cold",
     ],
 )
@@ -144,7 +162,9 @@ def test_each_kind_of_case_measures_us(name: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
         measured = case.run(Room(TINY, tmp_path, stack))
     assert len(measured[OURS]) == 3
-    assert set(measured) <= {OURS, *case.peers}
+    result = Result.of(case, measured)
+    assert set(result.found) <= {OURS, *case.peers}
+    assert set(result.wholes) == (set(result.found) if case.group == "resumption" else set())
 
 
 def test_a_run_writes_what_it_promises(tmp_path: Path) -> None:
@@ -159,7 +179,8 @@ def test_a_run_writes_what_it_promises(tmp_path: Path) -> None:
     assert machine <= set(content["machine"])
     (case,) = content["cases"]
     assert set(case) == {
-        *("name", "group", "unit", "ours", "peers", "against", "ratio", "target", "aim", "met")
+        *("name", "group", "unit", "ours", "peers", "against", "ratio", "per_second", "share"),
+        *("target", "aim", "met"),
     }
     assert (case["name"], case["group"], case["unit"]) == ("SM3 64 B", "hashes", "MB/s")
     for figures in (case["ours"], *case["peers"].values()):
