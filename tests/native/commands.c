@@ -8,8 +8,8 @@
 
 static uint8_t *argument(size_t *length)
 {
-    char word[4096];
-    if (scanf("%4095s", word) != 1)
+    static char word[1 << 15];
+    if (scanf("%32767s", word) != 1)
         exit(4);
     *length = word[0] == '-' ? 0 : strlen(word) / 2;
     uint8_t *bytes = malloc(*length ? *length : 1);
@@ -38,10 +38,16 @@ static int run(const char *name, uint8_t **a, const size_t *n, uint8_t *out)
         return tlcp_sm2_point_valid(a[0]);
     if (!strcmp(name, "z"))
         return tlcp_sm2_z(out, a[0], n[0], a[1]);
+    if (!strcmp(name, "signing_key"))
+        return tlcp_sm2_signing_key(out, a[0]);
     if (!strcmp(name, "sign"))
         return tlcp_sm2_sign(out, a[0], a[1], a[2]);
     if (!strcmp(name, "verify"))
         return tlcp_sm2_verify(a[0], a[1], a[2]);
+    if (!strcmp(name, "make_table"))
+        return tlcp_sm2_make_table((tlcp_sm2_table *)out, a[0]);
+    if (!strcmp(name, "verify_with_table"))
+        return tlcp_sm2_verify_with_table(a[0], a[1], (const tlcp_sm2_table *)a[2]);
     if (!strcmp(name, "encrypt"))
         return tlcp_sm2_encrypt(out, out + 64, out + 96, a[0], n[0], a[1], a[2]);
     if (!strcmp(name, "decrypt"))
@@ -51,10 +57,13 @@ static int run(const char *name, uint8_t **a, const size_t *n, uint8_t *out)
     exit(5);
 }
 
-int main(void)
+/* Argument: the level of the code paths, the best one if there is none. */
+int main(int count, char **words)
 {
     char name[32];
     int arguments, size;
+    if (count > 1)
+        (void)tlcp_cpu_select(atoi(words[1]));
     while (scanf("%31s %d %d", name, &arguments, &size) == 3) {
         uint8_t *a[8], *out = calloc((size_t)size + 1, 1);
         size_t n[8];

@@ -34,7 +34,7 @@ static uint8_t scalars[][32] = {
 
 static void run(const uint8_t d_value[32], const uint8_t k_value[32])
 {
-    uint8_t d[32], k[32], q[64], r[64], rs[64], e[32] = {7}, z[32] = {9};
+    uint8_t d[32], k[32], u[32], q[64], r[64], rs[64], e[32] = {7}, z[32] = {9};
     uint8_t m[48] = "a pre-master secret", copy[48], c1[64], c3[32], c2[48], key[48];
     memcpy(d, d_value, 32);
     memcpy(k, k_value, 32);
@@ -45,7 +45,8 @@ static void run(const uint8_t d_value[32], const uint8_t k_value[32])
     release(q, 64);
     expect(tlcp_sm2_public_key(r, k), 1);
     release(r, 64);
-    expect(tlcp_sm2_sign(rs, e, d, k), 1);
+    expect(tlcp_sm2_signing_key(u, d), 1);
+    expect(tlcp_sm2_sign(rs, e, u, k), 1);
     release(rs, 64);
     expect(tlcp_sm2_verify(rs, e, q), 1);
     expect(tlcp_sm2_encrypt(c1, c3, c2, m, 48, q, k), 1);
@@ -58,8 +59,12 @@ static void run(const uint8_t d_value[32], const uint8_t k_value[32])
     expect(tlcp_sm2_exchange(key, 48, d, k, r, q, r, z, e), 1);
 }
 
-int main(void)
+/* Argument: the level of the code paths. Exit code 2: the processor lacks it. */
+int main(int count, char **words)
 {
+    int level = count > 1 ? atoi(words[1]) : 0;
+    if (tlcp_cpu_select(level) != level)
+        return 2;
     uint8_t zero[32] = {0}, big[32], out[64], e[32] = {7};
     scalars[1][31] = 2;
     for (size_t i = 0; i < 3; i++)
@@ -68,6 +73,7 @@ int main(void)
     secret(zero, 32);
     secret(big, 32);
     expect(tlcp_sm2_sign(out, e, big, zero), 0);
+    expect(tlcp_sm2_signing_key(out, zero), 0);
     expect(tlcp_sm2_public_key(out, zero), 0);
     return 0;
 }

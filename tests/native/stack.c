@@ -1,6 +1,8 @@
-/* Prints how many bytes of stack each operation on secrets uses at most; built with STACK_BYTES
+/* Prints how many bytes of stack each operation on secrets uses at most, on the code path of the
+ * level that is its argument; built with STACK_BYTES
  * overridden to next to nothing, so that erasing the stack does not count. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -15,8 +17,10 @@ static void work(void)
 {
     if (step == 0)
         tlcp_sm2_public_key(q, d);
-    else if (step == 1)
-        tlcp_sm2_sign(out, e, d, d);
+    else if (step == 1) {
+        tlcp_sm2_signing_key(c3, d);
+        tlcp_sm2_sign(out, e, c3, d);
+    }
     else if (step == 2)
         tlcp_sm2_encrypt(c1, c3, c2, m, sizeof m, q, d);
     else if (step == 3)
@@ -33,8 +37,9 @@ static size_t untouched(void)
     return i;
 }
 
-int main(void)
+int main(int count, char **words)
 {
+    (void)tlcp_cpu_select(count > 1 ? atoi(words[1]) : -1);
     for (step = 0; step < 5; step++) {
         memset(stack, 0xa5, sizeof stack);
         getcontext(&inside);

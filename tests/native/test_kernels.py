@@ -12,6 +12,7 @@ import pytest
 
 from native.building import NATIVE, build, compiler
 from tlcp._native import ffi, lib
+from tlcp.crypto.sm2_tables import TABLE_BYTES
 
 N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 SANITIZE = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -31,6 +32,10 @@ def in_process(command: Command) -> str:
     out = ffi.new("uint8_t[]", size + 1)
     if name in ("point_valid", "verify"):
         ok = getattr(lib, "tlcp_sm2_" + name)(*a)
+    elif name == "verify_with_table":
+        ok = lib.tlcp_sm2_verify_with_table(*a[:2], ffi.from_buffer("tlcp_sm2_table *", a[2]))
+    elif name == "make_table":
+        ok = lib.tlcp_sm2_make_table(ffi.cast("tlcp_sm2_table *", out), a[0])
     elif name == "sm3":
         ok = lib.tlcp_sm3(out, a[0], len(a[0]))
     elif name == "z":
@@ -56,7 +61,9 @@ def commands() -> list[Command]:
     for d in scalars:
         k = generator.choice(scalars)
         point = bytes.fromhex(in_process(("public_key", 64, (d,)))[2:])
-        signature = bytes.fromhex(in_process(("sign", 64, (digest, d, k)))[2:])
+        u = bytes.fromhex(in_process(("signing_key", 32, (d,)))[2:])
+        signature = bytes.fromhex(in_process(("sign", 64, (digest, u, k)))[2:])
+        table = bytes.fromhex(in_process(("make_table", TABLE_BYTES, (point,)))[2:])
         m = generator.randbytes(generator.randrange(100))
         sealed = bytes.fromhex(in_process(("encrypt", 96 + len(m), (m, point, k)))[2:])
         parts = (sealed[:64], sealed[64:96], sealed[96:])
@@ -66,7 +73,11 @@ def commands() -> list[Command]:
             ("point_valid", 0, (point,)),
             ("point_valid", 0, (generator.randbytes(64),)),
             ("z", 32, (m, point)),
-            ("sign", 64, (digest, d, k)),
+            ("signing_key", 32, (d,)),
+            ("sign", 64, (digest, u, k)),
+            ("make_table", TABLE_BYTES, (point,)),
+            ("verify_with_table", 0, (signature, digest, table)),
+            ("verify_with_table", 0, (generator.randbytes(64), digest, table)),
             ("verify", 0, (signature, digest, point)),
             ("verify", 0, (generator.randbytes(64), digest, point)),
             ("encrypt", 96 + len(m), (m, point, k)),
@@ -81,23 +92,27 @@ def commands() -> list[Command]:
 def test_every_build_answers_alike_and_cleanly(tmp_path: Path, flags: tuple[str, ...]) -> None:
     program = build(tmp_path / "commands", "commands.c", *flags)
     todo = commands()
-    lines = (
+    text = "\n".join(
         " ".join([name, str(len(a)), str(size), *(part.hex() or "-" for part in a)])
         for name, size, a in todo
     )
-    done = subprocess.run(
-        [str(program)], input="\n".join(lines), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    answers = done.stdout.splitlines()
-    assert answers == [in_process(command) for command in todo]
-    assert {line[0] for line in answers} == {"0", "1"}
+    for level in ("0", "-1"):
+        done = subprocess.run(
+            [str(program), level], input=text, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        answers = done.stdout.splitlines()
+        assert answers == [in_process(command) for command in todo]
+        assert {line[0] for line in answers} == {"0", "1"}
 
 
-def test_the_table_is_what_its_script_prints() -> None:
-    script = NATIVE / "make_sm2_table.py"
-    printed = subprocess.run([sys.executable, str(script)], capture_output=True, check=True).stdout
-    assert printed == (NATIVE / "sm2_table.h").read_bytes()
+@pytest.mark.parametrize(
+    ("kind", "header"), [("secret", "sm2_table.h"), ("public", "sm2_public_table.h")]
+)
+def test_the_tables_are_what_their_script_prints(kind: str, header: str) -> None:
+    command = [sys.executable, str(NATIVE / "make_sm2_table.py"), kind]
+    printed = subprocess.run(command, capture_output=True, check=True).stdout
+    assert printed == (NATIVE / header).read_bytes()
 
 
 def test_only_the_interface_is_visible() -> None:

@@ -1,19 +1,21 @@
-"""Print sm2_table.h: multiples of the SM2 base point for fixed-base multiplication.
+"""Print a table of multiples of the SM2 base point as x, y in Montgomery form.
 
-Run ``python src/tlcp/_native/make_sm2_table.py > src/tlcp/_native/sm2_table.h`` to regenerate it;
-a test compares the two. Entry [i][j] is (j + 1) * 2^(12 i) * G as x, y in Montgomery form.
+``make_sm2_table.py secret > sm2_table.h`` for secret scalars: all multiples up to 32 of every
+2^(12 i) * G; ``make_sm2_table.py public > sm2_public_table.h`` for public ones: the odd multiples
+up to 127 of every 2^(32 i) * G. A test compares what it prints with the files.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 P = 2**256 - 2**224 - 2**96 + 2**64 - 1
 G = (
     0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7,
     0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0,
 )
-TABLES, ENTRIES, SHIFT = 22, 32, 12
 
 Point = tuple[int, int]
 
@@ -34,23 +36,39 @@ def element(value: int) -> str:
     return "{{" + ", ".join(f"0x{value >> 64 * i & 2**64 - 1:x}" for i in range(4)) + "}}"
 
 
-def lines() -> Iterator[str]:
-    """The header, line by line."""
-    yield "/* Made by make_sm2_table.py; do not edit. Entry [i][j] is (j + 1) * 2^(12 i) * G. */"
-    yield f"static const affine SM2_TABLE[{TABLES}][{ENTRIES}] = {{"
-    base = G
-    for _ in range(TABLES):
-        yield "{"
-        entry = base
-        for _ in range(ENTRIES):
-            yield "{" + element(entry[0]) + ","
-            yield " " + element(entry[1]) + "},"
-            entry = add(entry, base)
-        yield "},"
-        for _ in range(SHIFT):
-            base = add(base, base)
-    yield "};"
+@dataclass(frozen=True)
+class Table:
+    """What the entries [i][j] are: (1 + step * j) * 2^(shift * i) * G."""
 
+    name: str
+    formula: str
+    tables: int
+    entries: int
+    step: int
+    shift: int
+
+    def lines(self) -> Iterator[str]:
+        """The header, line by line."""
+        yield f"/* Made by make_sm2_table.py; do not edit. Entry [i][j] is {self.formula}. */"
+        yield f"const affine {self.name}[{self.tables}][{self.entries}] = {{"
+        base = G
+        for _ in range(self.tables):
+            yield "{"
+            entry, step = base, base if self.step == 1 else add(base, base)
+            for _ in range(self.entries):
+                yield "{" + element(entry[0]) + ","
+                yield " " + element(entry[1]) + "},"
+                entry = add(entry, step)
+            yield "},"
+            for _ in range(self.shift):
+                base = add(base, base)
+        yield "};"
+
+
+TABLES = {
+    "secret": Table("SM2_TABLE", "(j + 1) * 2^(12 i) * G", 22, 32, 1, 12),
+    "public": Table("SM2_PUBLIC_TABLE", "(2 j + 1) * 2^(32 i) * G", 8, 64, 2, 32),
+}
 
 if __name__ == "__main__":
-    print("\n".join(lines()))
+    print("\n".join(TABLES[sys.argv[1]].lines()))

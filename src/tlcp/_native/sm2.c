@@ -46,9 +46,9 @@ static NOT_INLINE int public_key(uint8_t out[64], const uint8_t d[32])
     point p;
     affine a;
     uint64_t ok = sc_from_bytes(&scalar, d, 2);
-    point_mul_generator(&p, &scalar);
-    affine_from_point(&a, &p);
-    affine_to_bytes(out, &a);
+    sm2_chosen()->mul_generator(&p, &scalar);
+    sm2_chosen()->affine_from_point(&a, &p);
+    sm2_chosen()->affine_to_bytes(out, &a);
     return release(out, 64, ok);
 }
 
@@ -62,7 +62,7 @@ int tlcp_sm2_public_key(uint8_t out[64], const uint8_t d[32])
 int tlcp_sm2_point_valid(const uint8_t q[64])
 {
     affine a;
-    return affine_from_bytes(&a, q);
+    return sm2_chosen()->affine_from_bytes(&a, q);
 }
 
 int tlcp_sm2_z(uint8_t out[32], const uint8_t *id, size_t id_length, const uint8_t q[64])
@@ -91,27 +91,40 @@ int tlcp_sm2_z(uint8_t out[32], const uint8_t *id, size_t id_length, const uint8
     return 1;
 }
 
-static NOT_INLINE int sign(uint8_t rs[64], const uint8_t e[32], const uint8_t d[32],
-                           const uint8_t k[32])
+static NOT_INLINE int signing_key(uint8_t u[32], const uint8_t d[32])
 {
     static const sc one = {{1, 0, 0, 0}};
+    sc key;
+    uint64_t ok = sc_from_bytes(&key, d, 2);
+    sc_add(&key, &key, &one);
+    sc_inv(&key, &key);
+    limbs_to_bytes(u, &key);
+    return release(u, 32, ok);
+}
+
+int tlcp_sm2_signing_key(uint8_t u[32], const uint8_t d[32])
+{
+    int ok = signing_key(u, d);
+    wipe_stack();
+    return ok;
+}
+
+static NOT_INLINE int sign(uint8_t rs[64], const uint8_t e[32], const uint8_t u[32],
+                           const uint8_t k[32])
+{
     sc nonce, key, digest, r, s;
     point p;
-    affine a;
     limbs x;
-    uint64_t ok = sc_from_bytes(&key, d, 2) & sc_from_bytes(&nonce, k, 1);
-    point_mul_generator(&p, &nonce);
-    affine_from_point(&a, &p);
-    fe_to_limbs(&x, &a.x);
+    uint64_t ok = sc_from_bytes(&key, u, 1) & sc_from_bytes(&nonce, k, 1);
+    sm2_chosen()->mul_generator(&p, &nonce);
+    sm2_chosen()->x_of_point(&x, &p);
     sc_reduce(&r, &x);
     limbs_from_bytes(&x, e);
     sc_reduce(&digest, &x);
     sc_add(&r, &r, &digest);
     sc_add(&nonce, &nonce, &r);
     ok &= ~limbs_zero_mask(&r) & ~limbs_zero_mask(&nonce);
-    /* (k - rd) / (1 + d) = (k + r) / (1 + d) - r */
-    sc_add(&key, &key, &one);
-    sc_inv(&key, &key);
+    /* (k - rd) / (1 + d) = (k + r) u - r */
     sc_mul(&s, &key, &nonce);
     sc_sub(&s, &s, &r);
     ok &= ~limbs_zero_mask(&s);
@@ -120,52 +133,65 @@ static NOT_INLINE int sign(uint8_t rs[64], const uint8_t e[32], const uint8_t d[
     return release(rs, 64, ok);
 }
 
-int tlcp_sm2_sign(uint8_t rs[64], const uint8_t e[32], const uint8_t d[32], const uint8_t k[32])
+int tlcp_sm2_sign(uint8_t rs[64], const uint8_t e[32], const uint8_t u[32], const uint8_t k[32])
 {
-    int ok = sign(rs, e, d, k);
+    int ok = sign(rs, e, u, k);
     wipe_stack();
     return ok;
 }
 
-/* All public. x mod n = c is tested as X = x Z^2 for the one or two x below p with that rest. */
-static int x_is(const point *p, const sc *c)
+/* Verification is sG + (r + s)P = (r - e, ...): get the scalars; 0 if they are out of range. */
+static int read_signature(sc *r, sc *s, sc *t, const uint8_t rs[64])
 {
-    static const limbs p_minus_n = {{0xac440bf6c62abedc, 0x8dfc2093de39fad5, 0, 0}};
-    fe x, z2;
-    limbs sum;
-    uint64_t carry = 0;
-    fe_sqr(&z2, &p->z);
-    fe_from_limbs(&x, c);
-    fe_mul(&x, &x, &z2);
-    if (limbs_equal_mask(&x, &p->x))
-        return 1;
-    if (!limbs_less_mask(c, &p_minus_n))
+    if (!(sc_from_bytes(r, rs, 1) & sc_from_bytes(s, rs + 32, 1)))
         return 0;
-    for (int i = 0; i < 4; i++)
-        sum.v[i] = add_carry(c->v[i], SM2_N.v[i], &carry);
-    fe_from_limbs(&x, &sum);
-    fe_mul(&x, &x, &z2);
-    return (int)(limbs_equal_mask(&x, &p->x) & 1);
+    sc_add(t, r, s);
+    return !limbs_zero_mask(t);
+}
+
+static int x_matches(const point *p, const sc *r, const uint8_t e[32])
+{
+    limbs x;
+    sc digest, wanted;
+    if (limbs_zero_mask(&p->z))
+        return 0;
+    limbs_from_bytes(&x, e);
+    sc_reduce(&digest, &x);
+    sc_sub(&wanted, r, &digest);
+    return sm2_chosen()->x_is(p, &wanted);
 }
 
 int tlcp_sm2_verify(const uint8_t rs[64], const uint8_t e[32], const uint8_t q[64])
 {
-    sc r, s, t, digest;
+    sc r, s, t;
     affine key;
     point p;
-    limbs x;
-    if (!(sc_from_bytes(&r, rs, 1) & sc_from_bytes(&s, rs + 32, 1)) || !affine_from_bytes(&key, q))
+    if (!read_signature(&r, &s, &t, rs) || !sm2_chosen()->affine_from_bytes(&key, q))
         return 0;
-    sc_add(&t, &r, &s);
-    if (limbs_zero_mask(&t))
+    sm2_chosen()->mul_two_public(&p, &s, &t, &key);
+    return x_matches(&p, &r, e);
+}
+
+_Static_assert(sizeof(key_table) == sizeof(tlcp_sm2_table), "the header says how large tables are");
+
+int tlcp_sm2_make_table(tlcp_sm2_table *table, const uint8_t q[64])
+{
+    affine key;
+    if (!sm2_chosen()->affine_from_bytes(&key, q))
+        return release((uint8_t *)table, sizeof *table, 0);
+    sm2_chosen()->table((key_table *)table, &key);
+    return 1;
+}
+
+int tlcp_sm2_verify_with_table(const uint8_t rs[64], const uint8_t e[32],
+                               const tlcp_sm2_table *table)
+{
+    sc r, s, t;
+    point p;
+    if (!read_signature(&r, &s, &t, rs))
         return 0;
-    point_mul_two_public(&p, &s, &t, &key);
-    if (limbs_zero_mask(&p.z))
-        return 0;
-    limbs_from_bytes(&x, e);
-    sc_reduce(&digest, &x);
-    sc_sub(&r, &r, &digest);
-    return x_is(&p, &r);
+    sm2_chosen()->mul_two_table(&p, &s, &t, (const key_table *)table);
+    return x_matches(&p, &r, e);
 }
 
 /* out = in xor KDF(seed); the mask is 0 if the key stream is all zeros.  GB/T 32918.4 5.4.3 */
@@ -204,17 +230,17 @@ static void hash_c3(uint8_t out[32], const uint8_t shared[64], const uint8_t *m,
 static NOT_INLINE int encrypt(uint8_t c1[64], uint8_t c3[32], uint8_t *c2, const uint8_t *m,
                               size_t length, const affine *q, const uint8_t k[32])
 {
+    const sm2_code *code = sm2_chosen();
     sc nonce;
-    point p;
-    affine a;
+    point p[2];
+    affine a[2];
     uint8_t shared[64];
     uint64_t ok = sc_from_bytes(&nonce, k, 1);
-    point_mul_generator(&p, &nonce);
-    affine_from_point(&a, &p);
-    affine_to_bytes(c1, &a);
-    point_mul(&p, &nonce, q);
-    affine_from_point(&a, &p);
-    affine_to_bytes(shared, &a);
+    code->mul_generator(&p[0], &nonce);
+    code->mul(&p[1], &nonce, q);
+    code->affine_from_two(a, p);
+    code->affine_to_bytes(c1, &a[0]);
+    code->affine_to_bytes(shared, &a[1]);
     hash_c3(c3, shared, m, length);
     ok &= apply_kdf(c2, m, length, shared, sizeof shared);
     (void)release(c1, 64, ok);
@@ -226,7 +252,7 @@ int tlcp_sm2_encrypt(uint8_t c1[64], uint8_t c3[32], uint8_t *c2, const uint8_t 
                      const uint8_t q[64], const uint8_t k[32])
 {
     affine key;
-    if (length == 0 || length > KDF_MAX || !affine_from_bytes(&key, q)) {
+    if (length == 0 || length > KDF_MAX || !sm2_chosen()->affine_from_bytes(&key, q)) {
         (void)release(c1, 64, 0);
         (void)release(c3, 32, 0);
         return release(c2, length, 0);
@@ -244,9 +270,9 @@ static NOT_INLINE int decrypt(uint8_t *m, size_t length, const affine *c1, const
     affine a;
     uint8_t shared[64], expected[32], difference = 0;
     uint64_t ok = sc_from_bytes(&key, d, 2);
-    point_mul(&p, &key, c1);
-    affine_from_point(&a, &p);
-    affine_to_bytes(shared, &a);
+    sm2_chosen()->mul(&p, &key, c1);
+    sm2_chosen()->affine_from_point(&a, &p);
+    sm2_chosen()->affine_to_bytes(shared, &a);
     ok &= apply_kdf(m, c2, length, shared, sizeof shared);
     hash_c3(expected, shared, m, length);
     for (int i = 0; i < 32; i++)
@@ -258,7 +284,7 @@ int tlcp_sm2_decrypt(uint8_t *m, size_t length, const uint8_t c1[64], const uint
                      const uint8_t *c2, const uint8_t d[32])
 {
     affine peer;
-    if (length == 0 || length > KDF_MAX || !affine_from_bytes(&peer, c1))
+    if (length == 0 || length > KDF_MAX || !sm2_chosen()->affine_from_bytes(&peer, c1))
         return release(m, length, 0);
     int ok = decrypt(m, length, &peer, c3, c2, d);
     wipe_stack();
@@ -285,10 +311,10 @@ static NOT_INLINE int exchange(uint8_t *key, size_t length, const uint8_t d[32],
     half_x(&t, own_r);
     sc_mul(&t, &t, &ephemeral);
     sc_add(&t, &t, &own);
-    point_mul(&u, &t, base);
+    sm2_chosen()->mul(&u, &t, base);
     ok &= ~limbs_zero_mask(&u.z);
-    affine_from_point(&a, &u);
-    affine_to_bytes(seed, &a);
+    sm2_chosen()->affine_from_point(&a, &u);
+    sm2_chosen()->affine_to_bytes(seed, &a);
     memcpy(seed + 64, z, 64);
     memset(key, 0, length);
     (void)apply_kdf(key, key, length, seed, sizeof seed);
@@ -303,14 +329,14 @@ int tlcp_sm2_exchange(uint8_t *key, size_t length, const uint8_t d[32], const ui
     point sum;
     sc x;
     uint8_t z[64];
-    if (length > KDF_MAX || !affine_from_bytes(&p, peer_p) || !affine_from_bytes(&q, peer_r) ||
+    if (length > KDF_MAX || !sm2_chosen()->affine_from_bytes(&p, peer_p) || !sm2_chosen()->affine_from_bytes(&q, peer_r) ||
         !tlcp_sm2_point_valid(own_r))
         return release(key, length, 0);
     half_x(&x, peer_r);
-    point_mul_add_public(&sum, &p, &x, &q);
+    sm2_chosen()->mul_add_public(&sum, &p, &x, &q);
     if (limbs_zero_mask(&sum.z))
         return release(key, length, 0);
-    affine_from_point(&p, &sum);
+    sm2_chosen()->affine_from_point(&p, &sum);
     memcpy(z, z_initiator, 32);
     memcpy(z + 32, z_responder, 32);
     int ok = exchange(key, length, d, r, own_r, &p, z);

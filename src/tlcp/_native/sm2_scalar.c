@@ -2,6 +2,7 @@
 #include "sm2_scalar.h"
 
 #include "mul_x86_64.h"
+#include "sm2_inverse.h"
 
 static const uint64_t N0 = 0x327f9e8872350975; /* -1 / n mod 2^64 */
 
@@ -49,23 +50,9 @@ void sc_mul(sc *r, const sc *a, const sc *b)
     mont_mul(r, &t, b);
 }
 
-/* a^(n - 2) by 4-bit windows; the exponent is public, so indexing by it is no leak. */
 void sc_inv(sc *r, const sc *a)
 {
-    static const sc one = {{1, 0, 0, 0}};
-    sc power[16], t;
-    mont_mul(&power[0], &one, &R2);
-    mont_mul(&power[1], a, &R2);
-    for (int i = 2; i < 16; i++)
-        mont_mul(&power[i], &power[i - 1], &power[1]);
-    t = power[0];
-    for (int i = 63; i >= 0; i--) {
-        uint64_t limb = i < 16 ? SM2_N.v[0] - 2 : SM2_N.v[i / 16];
-        for (int j = 0; j < 4; j++)
-            mont_mul(&t, &t, &t);
-        mont_mul(&t, &t, &power[limb >> (4 * (i % 16)) & 15]);
-    }
-    mont_mul(r, &t, &one);
+    limbs_inverse(r, a, &SM2_N, (0 - N0) & (((uint64_t)1 << 62) - 1));
 }
 
 uint64_t sc_from_bytes(sc *r, const uint8_t in[32], uint64_t above)

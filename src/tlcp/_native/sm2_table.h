@@ -1,5 +1,5 @@
 /* Made by make_sm2_table.py; do not edit. Entry [i][j] is (j + 1) * 2^(12 i) * G. */
-static const affine SM2_TABLE[22][32] = {
+const affine SM2_TABLE[22][32] = {
 {
 {{{0x61328990f418029e, 0x3e7981eddca6c050, 0xd6a1ed99ac24c3c3, 0x91167a5ee1c13b05}},
  {{0xc1354e593c2d0ddd, 0xc1f5e5788d3295fa, 0x8d4cfb066e2a48f8, 0x63cd65d481d735bd}}},

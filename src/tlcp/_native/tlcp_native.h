@@ -3,8 +3,8 @@
  *
  * The Python binding reads this file too (lines starting with '#' are dropped), so keep it to
  * plain declarations. Numbers are big-endian, 32 bytes; a point is x || y, 64 bytes; points at
- * infinity have no encoding. Every function returns 1, or 0 and zeroed outputs. Secrets are d, k,
- * r, m and what is derived from them; docs/constant-time.md says what is promised about them.
+ * infinity have no encoding. Every function returns 1, or 0 and zeroed outputs. Secrets are d, u,
+ * k, r, m and what is derived from them; docs/constant-time.md says what is promised about them.
  */
 #ifndef TLCP_NATIVE_H
 #define TLCP_NATIVE_H
@@ -111,11 +111,23 @@ int tlcp_sm2_point_valid(const uint8_t q[64]);
 /* Z of a user ID (at most 8191 bytes) and a public key.  GB/T 32918.2 5.5 */
 int tlcp_sm2_z(uint8_t out[32], const uint8_t *id, size_t id_length, const uint8_t q[64]);
 
+/* What signs for d: u = 1 / (1 + d) mod n; 0 unless 1 <= d <= n - 2. */
+int tlcp_sm2_signing_key(uint8_t u[32], const uint8_t d[32]);
+
 /* The signature r || s of the digest e with nonce k; 0: draw another k.  GB/T 32918.2 6.1 */
-int tlcp_sm2_sign(uint8_t rs[64], const uint8_t e[32], const uint8_t d[32], const uint8_t k[32]);
+int tlcp_sm2_sign(uint8_t rs[64], const uint8_t e[32], const uint8_t u[32], const uint8_t k[32]);
 
 /* 1 if r || s signs the digest e under q.  GB/T 32918.2 7.1 */
 int tlcp_sm2_verify(const uint8_t rs[64], const uint8_t e[32], const uint8_t q[64]);
+
+/* The same for a key that is met often, with a table of its multiples; 0: q is no point. */
+typedef struct {
+    uint64_t words[1024];
+} tlcp_sm2_table;
+
+int tlcp_sm2_make_table(tlcp_sm2_table *table, const uint8_t q[64]);
+int tlcp_sm2_verify_with_table(const uint8_t rs[64], const uint8_t e[32],
+                               const tlcp_sm2_table *table);
 
 /* Encrypt m to q with nonce k; 0: draw another k (if q is valid and length > 0).
  * c2 has the length of m and may be m.  GB/T 32918.4 6.1 */

@@ -24,6 +24,7 @@ BAD_CIPHERTEXT: Final = "not an SM2 ciphertext for this key: it is malformed or 
 
 _INTEGER, _OCTET_STRING, _SEQUENCE = 0x02, 0x04, 0x30
 _NUMBER_BYTES: Final = 32
+_SIGNATURE_MOST: Final = 70  # bytes in the SEQUENCE of a signature: two INTEGERs of 33
 
 
 class _Malformed(Exception):
@@ -51,12 +52,10 @@ def _element(data: bytes, start: int, tag: int) -> tuple[int, int]:
     return begin, begin + length
 
 
-def _number(data: bytes, start: int, *, minimal: bool) -> tuple[bytes, int]:
-    """A non-negative INTEGER as 32 bytes, and where it ends."""
+def _number(data: bytes, start: int) -> tuple[bytes, int]:
+    """A non-negative INTEGER, leading zeros allowed, as 32 bytes, and where it ends."""
     begin, end = _element(data, start, _INTEGER)
     if begin == end or data[begin] & 0x80:
-        raise _Malformed
-    if minimal and end - begin > 1 and data[begin] == 0 and not data[begin + 1] & 0x80:
         raise _Malformed
     digits = data[begin:end].lstrip(b"\0")
     if len(digits) > _NUMBER_BYTES:
@@ -73,6 +72,11 @@ def _encode(tag: int, contents: bytes) -> bytes:
 
 
 def _encode_number(number: bytes) -> bytes:
+    """INTEGER of 32 bytes; nearly all of them need no search for zeros."""
+    if number[0] & 0x80:
+        return b"\x02\x21\x00" + number
+    if number[0]:
+        return b"\x02\x20" + number
     digits = number.lstrip(b"\0")
     if not digits or digits[0] & 0x80:
         digits = b"\0" + digits
@@ -96,16 +100,33 @@ def decode_signature(signature_der: bytes) -> bytes:
     Spec: GB/T 35276-2017 7.3
     """
     try:
-        begin, end = _element(signature_der, 0, _SEQUENCE)
-        r, middle = _number(signature_der, begin, minimal=True)
-        s, last = _number(signature_der, middle, minimal=True)
-    except _Malformed:
-        last, end = 0, -1
-    if last != end or end != len(signature_der):
+        return _signature(signature_der)
+    except (_Malformed, IndexError):
         raise InvalidSignature(
             "not an SM2 signature; expected DER of SEQUENCE {INTEGER r, INTEGER s}"
-        )
-    return r + s
+        ) from None
+
+
+def _signature(der: bytes) -> bytes:
+    """All lengths take one byte, since the whole takes at most 72.  Raises IndexError, too."""
+    if der[0] != _SEQUENCE or der[1] != len(der) - 2 or der[1] > _SIGNATURE_MOST:
+        raise _Malformed
+    middle = 4 + der[3]
+    if der[2] != _INTEGER or der[middle] != _INTEGER or middle + 2 + der[middle + 1] != len(der):
+        raise _Malformed
+    return _unsigned(der[4:middle]) + _unsigned(der[middle + 2 :])
+
+
+def _unsigned(digits: bytes) -> bytes:
+    """The contents of a minimal INTEGER, not negative, as 32 bytes.  Raises IndexError, too."""
+    first, length = digits[0], len(digits)
+    if first & 0x80 or (first == 0 and length > 1 and not digits[1] & 0x80):
+        raise _Malformed
+    if length > _NUMBER_BYTES:
+        if first or length > _NUMBER_BYTES + 1:
+            raise _Malformed
+        return digits[1:]
+    return digits.rjust(_NUMBER_BYTES, b"\0")
 
 
 def encode_ciphertext(c1: bytes, c3: bytes, c2: bytes) -> bytes:
@@ -134,8 +155,8 @@ def decode_ciphertext(ciphertext: bytes) -> tuple[bytes, bytes, bytes]:
     try:
         at, end = _element(ciphertext, 0, _SEQUENCE)
         inside = ciphertext[:end]
-        x, at = _number(inside, at, minimal=False)
-        y, at = _number(inside, at, minimal=False)
+        x, at = _number(inside, at)
+        y, at = _number(inside, at)
         c3_begin, c3_end = _element(inside, at, _OCTET_STRING)
         c2_begin, c2_end = _element(inside, c3_end, _OCTET_STRING)
     except _Malformed:

@@ -23,10 +23,18 @@ from tlcp.crypto.der import (
     encode_ciphertext,
     encode_signature,
 )
+from tlcp.crypto.sm2_tables import KeyTables, make_table
 from tlcp.crypto.sm3 import sm3
 from tlcp.errors import MisuseError
 
-__all__ = ["DEFAULT_ID", "Random", "SM2KeyAgreement", "SM2PrivateKey", "SM2PublicKey"]
+__all__ = [
+    "DEFAULT_ID",
+    "Random",
+    "SM2KeyAgreement",
+    "SM2PrivateKey",
+    "SM2PublicKey",
+    "forget_tables",
+]
 
 DEFAULT_ID: Final = b"1234567812345678"
 
@@ -38,6 +46,16 @@ _MAX_ID_BYTES: Final = 8191  # its length in bits is hashed as a 16-bit number
 _TRIES: Final = 64  # a sound source fails once with p < 2**-31, or 2**-8 for a 1-byte plaintext
 
 _BYTES = ffi.typeof("uint8_t[]")
+
+_tables = KeyTables()
+
+
+def forget_tables() -> None:
+    """Forget what was computed about public keys met before, for measuring first contacts.
+
+    Keys whose ``prepare`` was called keep their tables.
+    """
+    _tables.clear()
 
 
 def _buffer(length: int) -> Any:
@@ -85,6 +103,9 @@ def _z(user_id: bytes, xy: bytes) -> bytes:
 class SM2PublicKey:
     """An SM2 public key, checked to be a point of the curve.
 
+    Verifying with a key for the second time, with this or an equal object, makes a table of its
+    multiples (8 KiB; those of the last 256 keys are kept), with which it is three times as fast.
+
     Args:
         point: 65 bytes, 04 || x || y.
 
@@ -94,11 +115,12 @@ class SM2PublicKey:
     Spec: GB/T 32918.1 6.2
     """
 
-    __slots__ = ("_default_z", "_xy")
+    __slots__ = ("_default_z", "_table", "_xy")
 
     def __init__(self, point: bytes) -> None:
         self._xy = _xy(point)
         self._default_z: bytes | None = None
+        self._table: Any = None
 
     @property
     def point(self) -> bytes:
@@ -127,9 +149,24 @@ class SM2PublicKey:
 
         Spec: GB/T 32918.2 7.1
         """
-        rs = decode_signature(signature_der)
-        if not lib.tlcp_sm2_verify(rs, sm3(self.z(user_id) + message), self._xy):
+        rs, xy = decode_signature(signature_der), self._xy
+        digest = sm3(self.z(user_id) + message)
+        table = self._table or _tables.find(xy)
+        if table is None:
+            valid = lib.tlcp_sm2_verify(rs, digest, xy)
+        else:
+            valid = lib.tlcp_sm2_verify_with_table(rs, digest, table)
+        if not valid:
             raise InvalidSignature("the SM2 signature does not match message, key and user ID")
+
+    def prepare(self) -> None:
+        """Make the table for fast verification now and keep it as long as this object lives.
+
+        For keys that will verify much, such as those of CAs: the table takes 8 KiB and about as
+        long as one and a half verifications, and no number of other keys drives it out.
+        """
+        if self._table is None:
+            self._table = make_table(self._xy)
 
     def encrypt(self, plaintext: bytes, *, random: Random = os.urandom) -> bytes:
         """Encrypt to this key; returns DER SEQUENCE {x, y, C3, C2}.
@@ -174,12 +211,13 @@ class SM2PrivateKey:
     Spec: GB/T 32918.1 6.1
     """
 
-    __slots__ = ("_public_key", "_random", "_scalar")
+    __slots__ = ("_public_key", "_random", "_scalar", "_signing_key")
 
     def __init__(self, scalar: bytes, random: Random = os.urandom) -> None:
         self._public_key = SM2PublicKey(_public_point(scalar))
         self._scalar = bytes(scalar)
         self._random = random
+        self._signing_key: bytes | None = None
 
     @classmethod
     def generate(cls, random: Random = os.urandom) -> Self:
@@ -211,11 +249,19 @@ class SM2PrivateKey:
         Spec: GB/T 32918.2 6.1
         """
         digest = sm3(self._public_key.z(user_id) + message)
+        key = self._signing_key or self._make_signing_key()
         rs = _buffer(64)
         for _ in range(_TRIES):
-            if lib.tlcp_sm2_sign(rs, digest, self._scalar, _draw(self._random)):
+            if lib.tlcp_sm2_sign(rs, digest, key, _draw(self._random)):
                 return encode_signature(_bytes(rs))
         raise _broken_random()
+
+    def _make_signing_key(self) -> bytes:
+        """1 / (1 + d), which every signature needs; as secret as d."""
+        out = _buffer(_SCALAR_BYTES)
+        lib.tlcp_sm2_signing_key(out, self._scalar)
+        self._signing_key = _bytes(out)
+        return self._signing_key
 
     def decrypt(self, ciphertext: bytes) -> bytes:
         """Decrypt an SM2 ciphertext, DER SEQUENCE {x, y, C3, C2}; returns the plaintext.

@@ -6,12 +6,14 @@ Spec: GB/T 32918.1 to .4
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from native.paths import AVAILABLE, forced
 from tlcp._native import ffi, lib
 from tlcp.crypto.sm3 import sm3
 from unit.crypto import sm2_reference as reference
@@ -45,6 +47,10 @@ def n32(value: int) -> bytes:
     return value.to_bytes(32)
 
 
+def from_bytes(signature: bytes) -> tuple[int, int]:
+    return int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+
+
 def dirty(size: int) -> Any:
     """An output buffer with something in it."""
     return ffi.new("uint8_t[]", [0xAA] * size)
@@ -60,12 +66,25 @@ def call(function: str, size: int, *arguments: bytes | int) -> bytes | None:
     return result
 
 
+def sign(e: int, d: int, k: int) -> bytes | None:
+    u = call("tlcp_sm2_signing_key", 32, n32(d))
+    assert u is not None
+    return call("tlcp_sm2_sign", 64, n32(e), u, n32(k))
+
+
 def encrypt(m: bytes, q: bytes, k: bytes) -> tuple[bytes, bytes, bytes] | None:
     c1, c3, c2 = (ffi.new("uint8_t[]", size) for size in (64, 32, len(m)))
     if not lib.tlcp_sm2_encrypt(c1, c3, c2, m, len(m), q, k):
         assert not any(any(ffi.buffer(part)[:]) for part in (c1, c3, c2))
         return None
     return bytes(ffi.buffer(c1)), bytes(ffi.buffer(c3)), bytes(ffi.buffer(c2))
+
+
+@pytest.fixture(scope="module", params=sorted({0, AVAILABLE[-1]}), autouse=True)
+def _path(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All tests here run on the code for every processor and on that with MULX."""
+    with forced(request.param):
+        yield
 
 
 @pytest.mark.parametrize("k", EDGES)
@@ -87,7 +106,9 @@ def test_private_keys_out_of_range(d: int) -> None:
     c1, c3, c2 = reference.encrypt(b"message", mul(d, G) or Q, 77)
     q, zero = xy(Q), bytes(32)
     assert call("tlcp_sm2_public_key", 64, n32(d)) is None
-    assert call("tlcp_sm2_sign", 64, zero, n32(d), n32(5)) is None
+    assert call("tlcp_sm2_signing_key", 32, n32(d)) is None
+    for u in (0, N, N + 1, 2**256 - 1):
+        assert call("tlcp_sm2_sign", 64, zero, n32(u), n32(5)) is None
     out = dirty(7)
     assert lib.tlcp_sm2_decrypt(out, 7, c1, c3, c2, n32(d)) == 0
     assert bytes(ffi.buffer(out)) == bytes(7)
@@ -106,7 +127,7 @@ def test_private_keys_at_the_border_decrypt(d: int) -> None:
 
 @pytest.mark.parametrize("k", [0, N, N + 5, 2**256 - 1])
 def test_nonces_out_of_range(k: int) -> None:
-    assert call("tlcp_sm2_sign", 64, bytes(32), n32(3), n32(k)) is None
+    assert sign(0, 3, k) is None
     assert encrypt(b"x" * 32, xy(Q), n32(k)) is None
 
 
@@ -114,10 +135,11 @@ def test_nonces_out_of_range(k: int) -> None:
 @given(e=st.one_of(st.integers(0, 2**256 - 1), limb_like), d=scalars, k=scalars)
 def test_signing(e: int, d: int, k: int) -> None:
     d = min(d, N - 2)
-    signature = call("tlcp_sm2_sign", 64, n32(e), n32(d), n32(k))
+    signature = sign(e, d, k)
     assert signature == reference.sign(e, d, k)
     if signature is not None:
-        assert lib.tlcp_sm2_verify(signature, n32(e), xy(mul(d, G))) == 1
+        r, s = from_bytes(signature)
+        assert verify(r, s, e, mul(d, G)) == 1
 
 
 def test_signatures_with_r_s_or_r_plus_k_zero_are_not_made() -> None:
@@ -127,11 +149,16 @@ def test_signatures_with_r_s_or_r_plus_k_zero_are_not_made() -> None:
     for r in (0, N - k, k * pow(d, -1, N) % N):  # the third makes s = 0
         e = (r - point[0]) % N
         assert reference.sign(e, d, k) is None
-        assert call("tlcp_sm2_sign", 64, n32(e), n32(d), n32(k)) is None
+        assert sign(e, d, k) is None
 
 
 def verify(r: int, s: int, e: int, q: Point) -> int:
-    result: int = lib.tlcp_sm2_verify(n32(r) + n32(s), n32(e), xy(q))
+    """With and without a table of the key's multiples: both must agree."""
+    rs, digest, point = n32(r) + n32(s), n32(e), xy(q)
+    result: int = lib.tlcp_sm2_verify(rs, digest, point)
+    table = ffi.new("tlcp_sm2_table *")
+    assert lib.tlcp_sm2_make_table(table, point) == 1
+    assert lib.tlcp_sm2_verify_with_table(rs, digest, table) == result
     return result
 
 
@@ -152,6 +179,62 @@ def test_verification_at_edge_scalars(s: int) -> None:
             assert reference.verify(r, s, e, q)
             assert verify(r, s, e, q) == 1
             assert verify(r, s, (e + 1) % N, q) == 0
+
+
+@pytest.mark.parametrize("chunk", range(3))
+def test_signing_keys_are_inverses(chunk: int) -> None:
+    generator = random.Random(chunk)  # noqa: S311
+    for d in (*EDGES[chunk::3], *(generator.randrange(1, N - 1) for _ in range(300))):
+        if d <= N - 2:
+            assert call("tlcp_sm2_signing_key", 32, n32(d)) == n32(pow(1 + d, -1, N))
+
+
+def test_verification_where_multiples_of_key_and_generator_meet() -> None:
+    """Keys that are small multiples of G: sums equal the entry to add, or its negative."""
+    generator = random.Random(3)  # noqa: S311
+    numbers = (1, 2, 3, 15, 31, 63, 127, 1 << 32, 1 << 224, (1 << 224) + 1, N - 1, N - 31)
+    for d in (1, 2, N - 1, N - 2, 33, 1 << 32, N - (1 << 64), pow(2, -1, N)):
+        q = mul(d, G)
+        for s in numbers:
+            for t in (s, N - s, generator.choice(numbers), s * pow(d, -1, N) % N):
+                forged = forge(s, t, q)
+                if forged is None or forged[0] == 0:
+                    continue
+                r, e = forged
+                assert verify(r, s, e, q) == 1
+                assert verify(r, s, (e + 1) % N, q) == 0
+
+
+def test_every_flipped_bit_of_a_signature_or_digest_is_noticed() -> None:
+    signature = reference.sign(7, 42, 4242)
+    assert signature is not None
+    r, s = from_bytes(signature)
+    q = mul(42, G)
+    assert verify(r, s, 7, q) == 1
+    for bit in range(256):
+        flip = 1 << bit
+        assert verify(r ^ flip, s, 7, q) == 0
+        assert verify(r, s ^ flip, 7, q) == 0
+        assert verify(r, s, 7 ^ flip, q) == 0
+
+
+def test_a_table_holds_the_multiples_that_it_says() -> None:
+    table = ffi.new("tlcp_sm2_table *")
+    assert lib.tlcp_sm2_make_table(table, xy(Q)) == 1
+    words = [int.from_bytes(ffi.buffer(table)[i : i + 32], "little") for i in range(0, 8192, 32)]
+    for i in range(8):
+        for j in range(16):
+            entry = words[2 * (16 * i + j)], words[2 * (16 * i + j) + 1]
+            expected = mul((2 * j + 1) << 32 * i, Q)
+            assert expected is not None
+            assert entry == tuple((c << 256) % P for c in expected)
+
+
+def test_no_table_of_what_is_no_point() -> None:
+    table = ffi.new("tlcp_sm2_table *")
+    ffi.buffer(table)[:] = b"\xaa" * ffi.sizeof("tlcp_sm2_table")
+    assert lib.tlcp_sm2_make_table(table, n32(5) * 2) == 0
+    assert not any(ffi.buffer(table)[:])
 
 
 def test_verification_when_the_point_is_at_infinity() -> None:
@@ -204,7 +287,8 @@ def test_x_coordinate_between_n_and_p() -> None:
 def test_verification_reduces_e(e: int) -> None:
     signature = reference.sign(e % N, 42, 4242)
     assert signature is not None
-    assert lib.tlcp_sm2_verify(signature, n32(e), xy(mul(42, G))) == 1
+    r, s = from_bytes(signature)
+    assert verify(r, s, e, mul(42, G)) == 1
 
 
 def test_point_validity() -> None:
