@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tlcp.crypto.rsa import RSAPrivateKey
 from tlcp.crypto.sm3 import sm3
 from tlcp.dialects import AUTO, Dialect
 from tlcp.errors import ConfigError
 from tlcp.events import TracedMessage
 from tlcp.sessions.session import SessionStore, TicketKeys
-from tlcp.suites import DEFAULT_SUITES, CipherSuite, KeyExchangeKind
+from tlcp.suites import DEFAULT_SUITES, CipherSuite, KeyExchangeKind, KeyKind
 from tlcp.x509.identity import Identity
 from tlcp.x509.trust import TrustStore
 
@@ -63,7 +64,8 @@ class Config:
         identity: our certificates and keys; a server must have one with an encryption pair, a
             client needs one where the server asks for it.
         trust: CAs whose certificates are believed. Needed to verify the peer.
-        suites: cipher suites, best first; a server picks by its own order.
+        suites: cipher suites, best first; a server picks by its own order. The RSA suites, which
+            are not among the default ones, need RSA certificates on both sides.
         client_auth: for servers.
         dialect: what to send to whom, where deployed stacks disagree; see ``tlcp.dialects``.
         extensions: False sends a ClientHello without any extension, whatever the dialect.
@@ -88,6 +90,10 @@ class Config:
         random: source of random bytes, ``os.urandom`` but in tests.
         now: current time as an aware datetime.
         limits: see ``Limits``.
+
+    Attributes:
+        fitting_suites: those of ``suites`` that are for the kind of keys of ``identity``, SM2 or
+            RSA; all of them without one.
 
     Raises:
         ConfigError: the settings contradict each other.
@@ -116,6 +122,7 @@ class Config:
     random: Callable[[int], bytes] = os.urandom
     now: Callable[[], datetime] = _utc_now
     limits: Limits = field(default_factory=Limits)
+    fitting_suites: tuple[CipherSuite, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.suites:
@@ -126,6 +133,10 @@ class Config:
         for protocol in self.alpn_protocols:
             if not protocol.isascii() or not 0 < len(protocol) < 256:  # RFC 7301 3.1
                 raise ConfigError(f"ALPN protocol {protocol!r}: want 1 to 255 ASCII letters")
+
+        kind = self.identity.key_kind if self.identity is not None else None
+        fitting = tuple(s for s in self.suites if kind is None or s.key_kind is kind)
+        object.__setattr__(self, "fitting_suites", fitting)
 
     def may_send(self, extension: int) -> bool:
         """Whether the dialect has a hello extension."""
@@ -152,14 +163,16 @@ class Config:
         return self.identity is not None and self.identity.enc_key is not None
 
     def client_suites(self) -> tuple[CipherSuite, ...]:
-        """The suites a client can offer: ECDHE ones only with an encryption pair.
+        """The suites a client can offer: for its kind of keys, ECDHE only with an encryption pair.
 
         Raises:
             ConfigError: none is left.
         """
+        if self.identity is not None and not self.fitting_suites:
+            raise self._no_suite_for(self.identity)
         usable = tuple(
             s
-            for s in self.suites
+            for s in self.fitting_suites
             if self.has_encryption_pair or s.key_exchange is not KeyExchangeKind.ECDHE
         )
         if not usable:
@@ -168,6 +181,15 @@ class Config:
                 "an encryption certificate with their keys; add them, or allow ECC_SM4_GCM_SM3"
             )
         return usable
+
+    def _no_suite_for(self, identity: Identity) -> ConfigError:
+        kind = identity.key_kind
+        named = "an RSA suite, such as RSA_SM4_GCM_SM3" if kind is KeyKind.RSA else "an SM2 suite"
+        return ConfigError(
+            f"the certificates have {kind.value} keys, but the cipher suites are for others: "
+            + ", ".join(map(str, self.suites))
+            + f"; enable {named}, or give other certificates"
+        )
 
     def check_client(self, server_name: str | None) -> None:
         """Refuse settings under which a client would believe anyone.
@@ -197,6 +219,14 @@ class Config:
         if self.identity is None or self.identity.enc_key is None:
             raise ConfigError(
                 "a server needs two certificates with their keys: one to sign, one to encrypt"
+            )
+        if not self.fitting_suites:
+            raise self._no_suite_for(self.identity)
+        key = self.identity.enc_key
+        if isinstance(key, RSAPrivateKey) and not key.rejects_implicitly:
+            raise ConfigError(
+                "the OpenSSL inside `cryptography` lets clients measure whether an RSA ciphertext "
+                "was well padded (Bleichenbacher's attack); RSA suites need OpenSSL 3.2 or later"
             )
         verifies = self.client_auth is not ClientAuth.NONE and not self.dangerous_skip_verification
         if verifies and (self.trust is None or not self.trust.anchors):

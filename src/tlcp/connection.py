@@ -434,7 +434,7 @@ class Connection:
         found = self._next_dialect(alert, self._machine.expecting)
         if found is not None:
             error.dialect = found.name
-            error.advise(f"Or try dialect={found.name!r} ({found.peers})")
+            error.advise(f"Or try the dialect {found.name!r}, for {found.peers}")
 
     def _fail(self, error: TLCPError) -> TLCPError:
         """Note the error for good, and owe the peer its alert."""

@@ -82,7 +82,7 @@ def create_connection(
     while True:
         try:
             stream = _connect_once(address, context, name, timeout, dialect)
-        except (TLCPError, ConnectionError) as error:
+        except (TLCPError, OSError) as error:
             first = first or error
             suggested = getattr(error, "dialect", "")
             if context.dialect is not AUTO or not suggested or suggested in tried:
@@ -91,7 +91,7 @@ def create_connection(
             dialect = dialect_named(suggested)
             continue
         if dialect is not None:
-            context.remember_dialect(name, address[1], dialect)
+            context.remember_dialect(stream.server_hostname or name, address[1], dialect)
         return stream
 
 

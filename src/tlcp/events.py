@@ -30,6 +30,7 @@ class HandshakeCompleted:
         offered_suites: the ids in the client's list, best first.
         first_finished: verify_data of the first Finished, 12 bytes ("tls-unique", RFC 5929).
         resumed: whether an earlier session was continued.
+        by_ticket: whether it was a ticket (RFC 5077) that brought it back, and not its id.
         session: for clients: what a later connection can continue, None if nothing.
         quirks: what was seen of the peer's stack.
         ocsp_response: the OCSP response that the server stapled (DER), not verified; None without.
@@ -47,6 +48,7 @@ class HandshakeCompleted:
     quirks: tuple[Quirk, ...] = ()
     ocsp_response: bytes | None = None
     client_id: bytes = b""
+    by_ticket: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Quirk(enum.Enum):
 
     # of servers
     NO_SESSION_ID = _text(
-        "names no session: it cannot be resumed",
+        "names no session id",
         "不给会话标识，不能恢复会话",
         "gmssl tongsuo-tickets",
     )

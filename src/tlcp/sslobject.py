@@ -31,7 +31,7 @@ from tlcp.events import DataReceived, Event, HandshakeCompleted, PeerClosed
 from tlcp.record.counter import RecordCounter
 from tlcp.sessions.client import TLCPSession, check_session
 from tlcp.sessions.session import Session
-from tlcp.suites import ALL_SUITES, BulkCipher, CipherSuite, KeyExchangeKind
+from tlcp.suites import ALL_SUITES, BulkCipher, CipherSuite, KeyExchangeKind, KeyKind
 from tlcp.x509.pair import VerifiedPair
 from tlcp.x509.peercert import as_dictionary
 
@@ -500,18 +500,19 @@ def host_name(given: str | bytes) -> str:
 
 def describe_suite(suite: CipherSuite) -> dict[str, Any]:
     """A suite with the keys that ``ssl.SSLContext.get_ciphers`` documents."""
-    ecdhe = suite.key_exchange is KeyExchangeKind.ECDHE
+    kind = "ecdhe" if suite.key_exchange is KeyExchangeKind.ECDHE else "ecc"
+    key = suite.key_kind
     gcm = suite.cipher is BulkCipher.SM4_GCM
     return {
         "id": suite.id,
         "name": suite.name,
         "protocol": VERSION_NAME,
-        "description": f"{suite.name} ({suite.openssl_name}) {VERSION_NAME} Au=SM2",
+        "description": f"{suite.name} ({suite.openssl_name}) {VERSION_NAME} Au={key.value}",
         "strength_bits": 128,
         "alg_bits": 128,
         "aead": gcm,
         "symmetric": "sm4-gcm" if gcm else "sm4-cbc",
-        "digest": None if gcm else "sm3",
-        "kea": "kx-sm2-ecdhe" if ecdhe else "kx-sm2-ecc",
-        "auth": "auth-sm2",
+        "digest": None if gcm else suite.hash,
+        "kea": "kx-rsa" if key is KeyKind.RSA else f"kx-sm2-{kind}",
+        "auth": f"auth-{key.value.lower()}",
     }

@@ -14,10 +14,12 @@ from tlcp.errors import ConfigError
 __all__ = [
     "ALL_SUITES",
     "DEFAULT_SUITES",
+    "RSA_SUITES",
     "SIGNALLING_SUITES",
     "BulkCipher",
     "CipherSuite",
     "KeyExchangeKind",
+    "KeyKind",
     "parse_suites",
     "suite_label",
 ]
@@ -28,9 +30,16 @@ class KeyExchangeKind(enum.Enum):
 
     ECC = "ECC"  # the client encrypts it to the server's encryption certificate
     ECDHE = "ECDHE"  # SM2 key exchange, GB/T 32918.3; needs both sides' encryption pairs
-    RSA = "RSA"
+    RSA = "RSA"  # as ECC, with RSA certificates
     IBC = "IBC"
     IBSDH = "IBSDH"
+
+
+class KeyKind(enum.Enum):
+    """What both key pairs of an end are; one connection has one kind."""
+
+    SM2 = "SM2"
+    RSA = "RSA"
 
 
 class BulkCipher(enum.Enum):
@@ -56,6 +65,11 @@ class CipherSuite:
     hash: str  # "sm3", "sha256" or "sha1": HMAC, PRF and transcript
     aliases: tuple[str, ...] = ()
     implemented: bool = False
+
+    @property
+    def key_kind(self) -> KeyKind:
+        """The kind of key that the certificates of both ends must have."""
+        return KeyKind.RSA if self.key_exchange is KeyExchangeKind.RSA else KeyKind.SM2
 
     @property
     def mac_key_bytes(self) -> int:
@@ -107,15 +121,24 @@ ECDHE_SM4_CBC_SM3 = CipherSuite(
      "TLS_ECDHE_SM4_CBC_SM3"), True,
 )  # fmt: skip
 
+RSA_SM4_GCM_SM3 = _S(
+    0xE059, "RSA_SM4_GCM_SM3", _X.RSA, _B.SM4_GCM, "sm3", ("RSA-SM4-GCM-SM3",), True
+)
+RSA_SM4_CBC_SM3 = _S(
+    0xE019, "RSA_SM4_CBC_SM3", _X.RSA, _B.SM4_CBC, "sm3", ("RSA-SM4-CBC-SM3",), True
+)
+RSA_SM4_GCM_SHA256 = _S(
+    0xE05A, "RSA_SM4_GCM_SHA256", _X.RSA, _B.SM4_GCM, "sha256", ("RSA-SM4-GCM-SHA256",), True
+)
+RSA_SM4_CBC_SHA256 = _S(
+    0xE01C, "RSA_SM4_CBC_SHA256", _X.RSA, _B.SM4_CBC, "sha256", ("RSA-SM4-CBC-SHA256",), True
+)
+
 _NOT_OFFERED = (
     _S(0xE015, "IBSDH_SM4_CBC_SM3", _X.IBSDH, _B.SM4_CBC, "sm3", ("IBSDH-SM9-SM4-CBC-SM3",)),
     _S(0xE055, "IBSDH_SM4_GCM_SM3", _X.IBSDH, _B.SM4_GCM, "sm3", ("IBSDH-SM9-SM4-GCM-SM3",)),
     _S(0xE017, "IBC_SM4_CBC_SM3", _X.IBC, _B.SM4_CBC, "sm3", ("IBC-SM9-SM4-CBC-SM3",)),
     _S(0xE057, "IBC_SM4_GCM_SM3", _X.IBC, _B.SM4_GCM, "sm3", ("IBC-SM9-SM4-GCM-SM3",)),
-    _S(0xE019, "RSA_SM4_CBC_SM3", _X.RSA, _B.SM4_CBC, "sm3", ("RSA-SM4-CBC-SM3",)),
-    _S(0xE059, "RSA_SM4_GCM_SM3", _X.RSA, _B.SM4_GCM, "sm3", ("RSA-SM4-GCM-SM3",)),
-    _S(0xE01C, "RSA_SM4_CBC_SHA256", _X.RSA, _B.SM4_CBC, "sha256", ("RSA-SM4-CBC-SHA256",)),
-    _S(0xE05A, "RSA_SM4_GCM_SHA256", _X.RSA, _B.SM4_GCM, "sha256", ("RSA-SM4-GCM-SHA256",)),
     # GM/T 0024-2014 only
     _S(0xE001, "ECDHE_SM1_SM3", _X.ECDHE, _B.SM1, "sm3"),
     _S(0xE003, "ECC_SM1_SM3", _X.ECC, _B.SM1, "sm3"),
@@ -134,8 +157,18 @@ DEFAULT_SUITES: tuple[CipherSuite, ...] = (
     ECDHE_SM4_CBC_SM3,
 )
 
+#: Offered only where the program names them: without forward secrecy, and only Tongsuo has them.
+RSA_SUITES: tuple[CipherSuite, ...] = (
+    RSA_SM4_GCM_SM3,
+    RSA_SM4_CBC_SM3,
+    RSA_SM4_GCM_SHA256,
+    RSA_SM4_CBC_SHA256,
+)
+
 #: id -> suite, for all ids that the standards name.
-ALL_SUITES: dict[int, CipherSuite] = {s.id: s for s in (*DEFAULT_SUITES, *_NOT_OFFERED)}
+ALL_SUITES: dict[int, CipherSuite] = {
+    s.id: s for s in (*DEFAULT_SUITES, *RSA_SUITES, *_NOT_OFFERED)
+}
 
 #: Values in a ClientHello's list that signal something and are no suites.
 SIGNALLING_SUITES: dict[int, str] = {
@@ -172,7 +205,7 @@ def parse_suites(names: str | Iterable[str]) -> tuple[CipherSuite, ...]:
     chosen: dict[int, CipherSuite] = {}
     for name in names:
         suite = _BY_NAME.get(name.upper())
-        usable = ", ".join(s.name for s in DEFAULT_SUITES)
+        usable = ", ".join(s.name for s in (*DEFAULT_SUITES, *RSA_SUITES))
         if suite is None:
             raise ConfigError(f"unknown cipher suite {name!r}; known here: {usable}")
         if not suite.implemented:

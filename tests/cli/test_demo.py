@@ -22,10 +22,21 @@ ORDER = [
     ("C->S", "CertificateVerify"),
     ("C->S", "ChangeCipherSpec"),
     ("C->S", "Finished"),
+    ("S->C", "NewSessionTicket"),
     ("S->C", "ChangeCipherSpec"),
     ("S->C", "Finished"),
-    ("C->S", "ApplicationData"),
+    ("C->S", "ApplicationData"),  # the fifteenth step
     ("S->C", "ApplicationData"),
+    ("C->S", "Alert"),
+    ("S->C", "Alert"),
+]
+RESUMED = [
+    ("C->S", "ClientHello"),
+    ("S->C", "ServerHello"),
+    ("S->C", "ChangeCipherSpec"),
+    ("S->C", "Finished"),
+    ("C->S", "ChangeCipherSpec"),
+    ("C->S", "Finished"),
     ("C->S", "Alert"),
     ("S->C", "Alert"),
 ]
@@ -41,10 +52,16 @@ def test_the_demo_as_text(suite: str, tmp_path: Path) -> None:
     assert done.stderr == b""
     assert "\x1b" not in talk  # no colours in a pipe
     heads = [line.split()[:3] for line in talk.splitlines() if line[:4].strip().isdigit()]
-    assert [(direction, name) for _, direction, name in heads] == ORDER
-    assert [int(number) for number, _, _ in heads] == list(range(1, len(ORDER) + 1))
+    assert [(direction, name) for _, direction, name in heads] == ORDER + RESUMED
+    numbers = [*range(1, len(ORDER) + 1), *range(1, len(RESUMED) + 1)]
+    assert [int(number) for number, _, _ in heads] == numbers
+    first, _, second = talk.partition("Second connection")
+    assert "asks for a session ticket" in first
+    assert "the client keeps it unread and brings it back" in first
+    assert "the ticket of an earlier connection" in second
+    assert "that session goes on, without certificates" in second
     assert suite in talk.partition("Summary")[2]
-    assert talk.count("  ok    ") == 5
+    assert talk.count("  ok    ") == 6
     assert "FAIL" not in talk
     assert list(tmp_path.iterdir()) == []  # the temporary folder is gone
 
@@ -56,6 +73,10 @@ def test_the_demo_as_json() -> None:
     assert [(one["direction"], one["name"]) for one in facts["messages"]] == ORDER
     assert facts["client_sees"]["peer"]["subject"].startswith("CN=demo server")
     assert facts["server_sees"]["peer"]["subject"].startswith("CN=demo client")
+    again = facts["resumed"]
+    assert [(one["direction"], one["name"]) for one in again["messages"]] == RESUMED
+    assert again["client_sees"]["resumed_by"] == again["server_sees"]["resumed_by"] == "ticket"
+    assert again["server_sees"]["peer"] == facts["server_sees"]["peer"]
     assert facts["echo"] == "Hello over TLCP!\n"
 
 

@@ -107,7 +107,7 @@ def test_json_of_init_and_issue(tmp_path: Path) -> None:
         (("connect", "localhost:1", "--pki", "made", "--keylog", "no/dir"), 2, "key log"),
         (("connect", "localhost:1", "--pki", "made", "--trace-to", "no/dir"), 2, "trace"),
         (("connect", "localhost:1", "--pki", "made", "--ciphers", "E011"), 2, "only ECDHE"),
-        (("demo", "--ciphers", "RSA_SM4_CBC_SM3"), 2, "not implemented"),
+        (("demo", "--ciphers", "IBC_SM4_CBC_SM3"), 2, "not implemented"),
         (("nonsense",), 2, "No such command"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,

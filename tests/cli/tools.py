@@ -107,22 +107,26 @@ def serving(*words: Words, listen: str = "127.0.0.1:0") -> Iterator[Server]:
 
 @contextlib.contextmanager
 def answering(answer: bytes, *, read_first: bool = True) -> Iterator[str]:
-    """A server of another kind: takes one client, sends the bytes and closes; gives HOST:PORT."""
+    """A server of another kind: sends every client the bytes and closes; gives HOST:PORT."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def work() -> None:
             with contextlib.suppress(OSError):
-                sock, _ = listener.accept()
-                with sock:
-                    if read_first:
-                        sock.recv(1 << 16)
-                    sock.sendall(answer)
-                    sock.shutdown(socket.SHUT_WR)
-                    while sock.recv(1 << 16):
-                        pass
+                while True:
+                    _answer(listener.accept()[0], answer, read_first=read_first)
 
         thread = threading.Thread(target=work)
         thread.start()
         yield f"127.0.0.1:{listener.getsockname()[1]}"
-        listener.close()
+        listener.shutdown(socket.SHUT_RDWR)  # wakes accept
         thread.join(LIMIT_S)
+
+
+def _answer(sock: socket.socket, answer: bytes, *, read_first: bool) -> None:
+    with sock, contextlib.suppress(ConnectionError):
+        if read_first:
+            sock.recv(1 << 16)
+        sock.sendall(answer)
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(1 << 16):
+            pass

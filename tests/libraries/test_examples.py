@@ -44,6 +44,13 @@ SERVERS = {
 ALONE = {
     "asyncio_streams": "CN=client,O=TLCP,C=CN: hello",
     "websockets_both": "CN=client,O=TLCP,C=CN: hello",
+    "resume_session": "\n".join(
+        f"CN=client,O=TLCP,C=CN: {how}, next time by {kept}"
+        for kept in ("id", "ticket")
+        for how in ("full handshake", "resumed", "resumed")
+    ),
+    "shared_sessions": "first server: full handshake with CN=client,O=TLCP,C=CN\n"
+    "second server: resumed with CN=client,O=TLCP,C=CN",
     "sans_io": "server: ECC_SM4_GCM_SM3\nclient: ECC_SM4_GCM_SM3\nhello",
 }
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tlcp.errors import ConfigError
-from tlcp.suites import ALL_SUITES, DEFAULT_SUITES, parse_suites, suite_label
+from tlcp.suites import (
+    ALL_SUITES,
+    DEFAULT_SUITES,
+    RSA_SUITES,
+    KeyKind,
+    parse_suites,
+    suite_label,
+)
 
 
 def test_default_order() -> None:
@@ -14,13 +21,23 @@ def test_default_order() -> None:
     ]  # fmt: skip
 
 
-def test_every_id_of_the_standard_is_known_and_four_are_implemented() -> None:
+def test_every_id_of_the_standard_is_known_and_which_are_implemented() -> None:
     standard = {
         0xE011, 0xE051, 0xE013, 0xE053, 0xE015, 0xE055, 0xE017, 0xE057, 0xE019, 0xE059, 0xE01C,
         0xE05A,
     }  # fmt: skip
     assert standard <= set(ALL_SUITES)
-    assert {i for i, s in ALL_SUITES.items() if s.implemented} == {0xE011, 0xE013, 0xE051, 0xE053}
+    implemented = {0xE011, 0xE013, 0xE051, 0xE053, 0xE019, 0xE059, 0xE01C, 0xE05A}
+    assert {i for i, s in ALL_SUITES.items() if s.implemented} == implemented
+
+
+def test_rsa_suites_are_used_only_where_they_are_named() -> None:
+    assert {s.id for s in RSA_SUITES} == {0xE019, 0xE059, 0xE01C, 0xE05A}
+    assert not set(RSA_SUITES) & set(DEFAULT_SUITES)
+    assert parse_suites("RSA-SM4-GCM-SM3:e01c") == (RSA_SUITES[0], RSA_SUITES[3])
+    for suite in ALL_SUITES.values():
+        wanted = KeyKind.RSA if suite.name.startswith("RSA_") else KeyKind.SM2
+        assert suite.key_kind is wanted
 
 
 def test_key_block_lengths() -> None:
@@ -50,7 +67,7 @@ def test_lists_keep_their_order_and_drop_repetitions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "text"), [("AES128", "unknown"), ("E019", "not implemented"), ("", "empty")]
+    ("names", "text"), [("AES128", "unknown"), ("E017", "not implemented"), ("", "empty")]
 )
 def test_refused_lists(names: str, text: str) -> None:
     with pytest.raises(ConfigError, match=text):

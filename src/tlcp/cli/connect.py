@@ -10,15 +10,18 @@ import time
 import click
 
 from tlcp.alerts import AlertDescription
-from tlcp.cli.facts import Outcome
+from tlcp.cli.facts import Outcome, Resumption
 from tlcp.cli.failures import ExitCode, Failure, ReaderGone, as_failure
 from tlcp.cli.options import Address, Common, common_options, examples, parse_address
 from tlcp.cli.output import Printer
-from tlcp.cli.relay import Relay, complete
+from tlcp.cli.relay import Relay, complete, part
 from tlcp.cli.trace import Trace
 from tlcp.config import Config
 from tlcp.context import PROTOCOL_TLCP_CLIENT, TLCPContext
+from tlcp.dialects import AUTO, Dialect, dialect_named
 from tlcp.errors import AlertReceived, TLCPError
+from tlcp.events import HandshakeCompleted
+from tlcp.registry import ExtensionType
 from tlcp.socket import TLCPSocket
 
 __all__ = ["connect"]
@@ -41,12 +44,21 @@ _INSECURE = (
     epilog=examples(
         "tlcp connect localhost:4433 --pki mypki --name client",
         "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | tlcp connect www.example:443 --ca ca.crt",
+        "tlcp connect localhost:4433 --pki mypki --name client --tickets --resume 3 </dev/null",
     ),
 )
 @click.argument("address", callback=parse_address, metavar="HOST:PORT")
 @common_options
 @click.option("--server-name", metavar="NAME", help="Verify this name instead of HOST.")
 @click.option("--no-extensions", is_flag=True, help="For GmSSL up to 3.1 and old gateways.")
+@click.option("--tickets", is_flag=True, help="Ask for a session ticket (RFC 5077).")
+@click.option(
+    "--resume",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Then connect N times more, resuming the session, and tell of each.",
+)
 @click.option("--insecure", is_flag=True, help="Do not verify the server. For tests only.")
 @click.option(
     "--linger",
@@ -62,6 +74,8 @@ def connect(
     common: Common,
     server_name: str | None,
     no_extensions: bool,
+    tickets: bool,
+    resume: int,
     insecure: bool,
     linger: float,
     as_json: bool,
@@ -70,14 +84,16 @@ def connect(
 
     At the end of stdin it reads on until the server closes or is silent for --linger seconds,
     then sends close_notify and reads until the server closes. What was agreed on goes to stderr.
+    Where a server refuses what most take, other dialects are tried, unless --dialect names one.
     With --json stdout gets one JSON object instead: the facts, and the data received in it.
     """
     client = _Client(address, common, server_name or address.host, quiet=as_json)
     sink = _Kept() if as_json else _Stdout()
     try:
-        client.prepare(extensions=not no_extensions, insecure=insecure)
+        client.prepare(extensions=not no_extensions, insecure=insecure, tickets=tickets)
         outcome = client.handshake()
         client.relay(sink, linger)
+        resumed = [client.reconnect(number) for number in range(1, resume + 1)]
     except (TLCPError, OSError, Failure) as error:
         failure = client.explain(error)
         client.trace.note("failed", failure.as_dict())
@@ -85,12 +101,13 @@ def connect(
             Printer(stderr=False).json(failure.as_dict())
         raise failure from error
     if isinstance(sink, _Kept):
-        Printer(stderr=False).json({**outcome.as_dict(), "received": sink.as_dict()})
+        more = {"received": sink.as_dict(), "resumptions": [one.as_dict() for one in resumed]}
+        Printer(stderr=False).json({**outcome.as_dict(), **more})
     return ExitCode.OK
 
 
 class _Client:
-    """One connection, from options to its end."""
+    """Connections to one server, from options to their end."""
 
     def __init__(self, address: Address, common: Common, name: str, *, quiet: bool) -> None:
         self._address, self._common, self._name = address, common, name
@@ -98,10 +115,11 @@ class _Client:
         shown = self._printer if common.trace else None
         self.trace = Trace(shown, common.trace_log())
         self._has_identity = self._completed = False
+        self._connections = 0
         self._context: TLCPContext | None = None
         self._stream: TLCPSocket | None = None
 
-    def prepare(self, *, extensions: bool, insecure: bool) -> None:
+    def prepare(self, *, extensions: bool, insecure: bool, tickets: bool) -> None:
         """Check all that can be checked before the network is touched.
 
         Raises:
@@ -120,40 +138,109 @@ class _Client:
             trust=trust,
             suites=self._common.suites(),
             extensions=extensions,
+            dialect=self._common.spoken(),
+            tickets=tickets,
             dangerous_skip_verification=insecure,
             keylog=self._common.key_log(self._printer),
             trace=self.trace,
         )
         config.check_client(self._name)
         config.client_suites()
+        if tickets and not config.may_send(ExtensionType.SESSION_TICKET):
+            why = f"the dialect {config.dialect.name}" if extensions else "--no-extensions"
+            self._printer.say(f"WARNING: no ticket is asked for: {why} sends no such extension")
         self._context = TLCPContext(PROTOCOL_TLCP_CLIENT, config)
 
     def handshake(self) -> Outcome:
         """Connect and agree; tell about it.
 
+        Where no dialect was asked for and the failure points to one, that one is tried, on a new
+        connection, as ``create_connection`` does.
+
         Raises:
-            Failure: the server cannot be reached.
-            TLCPError, OSError: the handshake failed.
+            Failure: the first one, if no dialect helped.
         """
-        if self._context is None:
-            raise RuntimeError("prepare comes first")
-        begin = time.perf_counter()
-        sock = _dial(self._address, self._common.timeout)
-        self._stream = self._context.wrap_socket(
-            sock,
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,
-            server_hostname=self._name,
-        )
-        done = complete(self._stream)
-        elapsed_ms = (time.perf_counter() - begin) * 1000
+        failures, failed = list[Failure](), list[tuple[str, str]]()
+        while True:
+            try:
+                done, elapsed_ms = self._connect()
+                break
+            except (TLCPError, OSError, Failure) as error:
+                failures.append(self.explain(error))
+                failed.append((self._ready().dialect.name, failures[-1].what))
+                found = self._next_dialect(error, failed)
+                if found is None:
+                    raise _with_dialects(failures[0], failed) from error
+                self._announce(failed[-1], found)
+                self._ready().dialect = found
         self._completed = True
-        outcome = Outcome("client", done, str(self._address), self._client_auth(), elapsed_ms)
+        outcome = Outcome(
+            role="client",
+            done=done,
+            address=str(self._address),
+            client_auth=self._client_auth(),
+            handshake_ms=elapsed_ms,
+            dialect=self._ready().dialect,
+            failed=tuple(failed),
+        )
         self.trace.note("completed", outcome.as_dict())
         if not self._quiet:
             self._printer.say(f"connected to {self._address} in {elapsed_ms:.0f} ms", style="bold")
             self._printer.pairs(outcome.rows())
         return outcome
+
+    def _ready(self) -> TLCPContext:
+        if self._context is None:
+            raise RuntimeError("prepare comes first")
+        return self._context
+
+    def _connect(self) -> tuple[HandshakeCompleted, float]:
+        """One TCP connection and its handshake; also the milliseconds that they took."""
+        self._connections += 1
+        self.trace.begin(self._connections)
+        self._stream = None
+        begin = time.perf_counter()
+        sock = _dial(self._address, self._common.timeout)
+        self._stream = self._ready().wrap_socket(
+            sock,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,
+            server_hostname=self._name,
+        )
+        return complete(self._stream), (time.perf_counter() - begin) * 1000
+
+    def _next_dialect(self, error: Exception, failed: list[tuple[str, str]]) -> Dialect | None:
+        """What this failure points to, if we may choose and have not tried it."""
+        name = getattr(error, "dialect", "")
+        if isinstance(error, ConnectionError) and self._stream is not None:
+            name = self._stream.dialect_if_ended  # a reset instead of an alert
+        if self._stream is not None:
+            self._stream.close()
+        free = self._common.spoken() is AUTO
+        return dialect_named(name) if free and name and name not in dict(failed) else None
+
+    def _announce(self, failed: tuple[str, str], found: Dialect) -> None:
+        if not self._quiet:
+            name, what = failed
+            self._printer.say(f"dialect {name}: {what}; trying {found.name} ({found.peers})")
+
+    def reconnect(self, number: int) -> Resumption:
+        """Connect once more, which resumes the session where that may be, and close in order.
+
+        Raises:
+            Failure, TLCPError, OSError: the connection or the handshake failed.
+        """
+        self._completed = False
+        done, elapsed_ms = self._connect()
+        self._completed = True
+        resumption = Resumption(number, done, elapsed_ms, self.trace.ticket_came)
+        self.trace.note("completed", resumption.as_dict())
+        if not self._quiet:
+            self._printer.say(resumption.line())
+        if self._stream is not None:
+            part(self._stream)
+            self._stream.close()
+        return resumption
 
     def relay(self, sink: _Stdout | _Kept, linger_s: float) -> None:
         """Carry data both ways until the server closes; raises as ``Relay.run``."""
@@ -189,6 +276,13 @@ class _Client:
             )
             failure.hint = "use --pki DIR --name NAME, or --sign-cert and the others"
         return failure
+
+
+def _with_dialects(first: Failure, failed: list[tuple[str, str]]) -> Failure:
+    """The first failure, and what came of all else that was tried."""
+    if others := [f"{name} ({what})" for name, what in failed[1:]]:
+        first.hint = f"{first.hint}; tried in vain: {', '.join(others)}".removeprefix("; ")
+    return first
 
 
 def _dial(address: Address, timeout_s: float) -> socket.socket:

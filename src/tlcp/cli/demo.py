@@ -1,4 +1,7 @@
-"""``tlcp demo``: a server and a client, two processes, and every message between them explained."""
+"""``tlcp demo``: a server and a client, two processes, and every message between them explained.
+
+Two connections: the whole mutual handshake with a session ticket, then one that resumes by it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +53,9 @@ def demo(ciphers: str, as_json: bool) -> int:
     """Run a server and a client, authenticate both, and explain every message.
 
     Makes a CA and two pairs of certificates in a temporary folder, starts a server process and
-    a client process on the loopback interface, and lets them exchange a line of text. Exit code
-    0 means that each side authenticated the other and that the text came back intact.
+    a client process on the loopback interface, and lets them exchange a line of text. Then the
+    client connects again and resumes the session by its ticket. Exit code 0 means that each side
+    authenticated the other, that the text came back intact, and that the session was resumed.
     """
     suites = ":".join(suite.name for suite in parse_suites(ciphers))
     begin = time.perf_counter()
@@ -66,13 +70,20 @@ def demo(ciphers: str, as_json: bool) -> int:
 
 
 @dataclass(slots=True)
+class _Seen:
+    """One connection as one side saw it: its messages, and its facts ({} if there are none)."""
+
+    messages: list[Facts] = field(default_factory=list)
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class _Run:
     """What the two processes reported.
 
     Attributes:
-        client, server: their facts of the connection, {} if there are none.
-        messages: as the client saw them.
-        server_messages: as the server saw them.
+        client, server: what they saw of the first connection.
+        again: the same of the second one, client first.
         echo: what came back.
         talk: what each process printed on stderr.
         exit_codes: of client and server.
@@ -80,10 +91,9 @@ class _Run:
         total_ms: how long all of it took.
     """
 
-    client: Facts
-    server: Facts
-    messages: list[Facts]
-    server_messages: list[Facts]
+    client: _Seen
+    server: _Seen
+    again: tuple[_Seen, _Seen]
     echo: bytes
     talk: tuple[str, str]
     exit_codes: tuple[int, int]
@@ -92,9 +102,13 @@ class _Run:
 
     def checks(self) -> Iterator[tuple[str, bool]]:
         """What must hold, in plain words."""
-        yield "the client verified the server", _verified(self.client)
-        yield "the server verified the client", _verified(self.server)
-        yield "both sides saw the same messages", self.messages == self.server_messages
+        ours, theirs = self.again
+        same = self.client.messages == self.server.messages and ours.messages == theirs.messages
+        by = {seen.facts.get("resumed_by") for seen in self.again}
+        yield "the client verified the server", _verified(self.client.facts)
+        yield "the server verified the client", _verified(self.server.facts)
+        yield "the second connection resumed the session by its ticket", by == {"ticket"}
+        yield "both sides saw the same messages", same
         yield "the text came back intact", self.echo == _MESSAGE
         yield "both processes ended well", self.exit_codes == (0, 0)
 
@@ -108,10 +122,15 @@ class _Run:
         return {
             "ok": self.ok,
             "checks": dict(self.checks()),
-            "suite": self.client.get("suite"),
-            "client_sees": self.client,
-            "server_sees": self.server,
-            "messages": self.messages,
+            "suite": self.client.facts.get("suite"),
+            "client_sees": self.client.facts,
+            "server_sees": self.server.facts,
+            "messages": self.client.messages,
+            "resumed": {
+                "client_sees": self.again[0].facts,
+                "server_sees": self.again[1].facts,
+                "messages": self.again[0].messages,
+            },
             "echo": self.echo.decode("utf-8", "backslashreplace"),
             "exit_codes": {"client": self.exit_codes[0], "server": self.exit_codes[1]},
             "total_ms": round(self.total_ms, 1),
@@ -130,26 +149,24 @@ def _run(folder: Path, suites: str) -> _Run:
     authority.issue_pair("demo client", lifetime_days=1).save(folder, "client")
     shared = ["--pki", str(folder), "--ciphers", suites, "--timeout", "10"]
     logs = {end: folder / f"{end}.jsonl" for end in ("client", "server")}
-    server = _start(
-        folder, "server", ["serve", "127.0.0.1:0", "--once", "--trace-to", logs["server"], *shared]
-    )
+    arguments = ["serve", "127.0.0.1:0", "--connections", "2", "--tickets"]
+    server = _start(folder, "server", [*arguments, "--trace-to", logs["server"], *shared])
     with server, _killed_at_last(server):
         address = _listening(server, folder)
         arguments = ["connect", address, "--server-name", "localhost", "--linger", "0"]
+        arguments += ["--tickets", "--resume", "1"]
         client = _start(folder, "client", [*arguments, "--trace-to", logs["client"], *shared])
         with client, _killed_at_last(client):
             echo = _exchange(client)
             client_code = client.wait()
-        if client_code not in (ExitCode.OK, ExitCode.FINDING):
+        if client_code != ExitCode.OK:
             server.terminate()  # it still waits for somebody
         codes = (client_code, server.wait())
-    client_messages, client_facts = _read_log(logs["client"])
-    server_messages, server_facts = _read_log(logs["server"])
+    ours, theirs = _read_log(logs["client"]), _read_log(logs["server"])
     return _Run(
-        client_facts,
-        server_facts,
-        client_messages,
-        server_messages,
+        ours[0],
+        theirs[0],
+        (ours[1], theirs[1]),
         echo,
         (_talk(folder, "client"), _talk(folder, "server")),
         codes,
@@ -216,19 +233,21 @@ def _talk(folder: Path, name: str) -> str:
     return (folder / f"{name}.talk").read_text(encoding="utf-8", errors="replace").strip()
 
 
-def _read_log(path: Path) -> tuple[list[Facts], Facts]:
-    """The messages of a trace file, and its outcome."""
-    messages, outcome = list[Facts](), Facts()
+def _read_log(path: Path) -> tuple[_Seen, _Seen]:
+    """The first two connections of a trace file."""
+    seen = _Seen(), _Seen()
     if not path.exists():
-        return messages, outcome
+        return seen
     for line in path.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
-        event = entry.pop("event")
+        event, connection = entry.pop("event"), entry.pop("connection")
+        if connection > len(seen):
+            continue
         if event == "message":
-            messages.append(entry)
+            seen[connection - 1].messages.append(entry)
         elif event == "completed":
-            outcome = entry
-    return messages, outcome
+            seen[connection - 1].facts = entry
+    return seen
 
 
 # ---- what a person sees ----------------------------------------------------------------------
@@ -237,21 +256,25 @@ def _read_log(path: Path) -> tuple[list[Facts], Facts]:
 def _show(run: _Run) -> None:
     out = Printer(stderr=False)
     client_pid, server_pid = run.pids
-    out.say("TLCP demo: two processes, one connection, both sides authenticated", style="bold")
+    out.say("TLCP demo: two processes, both sides authenticated, one session resumed", style="bold")
     out.say("")
     out.pairs(
         [
             ("CA", "made for this run; issued a signing and an encryption certificate to each"),
-            ("server", f"process {server_pid}, at {run.client.get('address', '?')}"),
+            ("server", f"process {server_pid}, at {run.client.facts.get('address', '?')}"),
             ("client", f"process {client_pid}, expects the server to be localhost"),
             ("C->S, S->C", "client to server, server to client"),
             ("(6.4.5)", "a section of GB/T 38636-2020"),
         ]
     )
-    out.say("", "Messages", style="bold")
-    for entry in run.messages:
-        out.say("")
-        out.tell(_told(entry))
+    for title, seen in (
+        ("First connection: the whole handshake, with a session ticket", run.client),
+        ("Second connection: the ticket brings the session back", run.again[0]),
+    ):
+        out.say("", title, style="bold")
+        for entry in seen.messages:
+            out.say("")
+            out.tell(_told(entry))
     out.say("", "Summary", style="bold")
     out.say("")
     out.pairs(_summary(run))
@@ -264,12 +287,13 @@ def _show(run: _Run) -> None:
 
 
 def _summary(run: _Run) -> Iterator[tuple[str, str]]:
-    suite = run.client.get("suite")
+    client, server, again = run.client.facts, run.server.facts, run.again[0]
+    suite = client.get("suite")
     if suite:
         yield "suite", f"{suite['name']} ({suite['id']}; {suite['openssl']} in OpenSSL style)"
     for end, facts, verifier in (
-        ("server", run.client, "client"),
-        ("client", run.server, "server"),
+        ("server", client, "client"),
+        ("client", server, "server"),
     ):
         if not (peer := facts.get("peer")):
             continue
@@ -277,12 +301,16 @@ def _summary(run: _Run) -> Iterator[tuple[str, str]]:
         yield "  signing", _pair_line(peer["sign"])
         yield "  encryption", _pair_line(peer["enc"]) if peer["enc"] else "none"
         yield "  verified", f"by the {verifier}, up to {peer['verified_by']}"
-    yield "messages", str(len(run.messages))
+    yield (
+        "messages",
+        f"{len(run.client.messages)}; without certificates and key exchange {len(again.messages)}",
+    )
     yield "data", f"{len(_MESSAGE)} bytes to the server, {len(run.echo)} back"
-    if run.client:
+    if client:
+        short = again.facts.get("handshake_ms", 0.0)
         yield (
             "time",
-            f"connecting and handshake {run.client['handshake_ms']:.0f} ms; "
+            f"connecting and handshake {client['handshake_ms']:.0f} ms, resumed {short:.0f} ms; "
             f"with making keys, certificates and processes {run.total_ms:.0f} ms",
         )
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tlcp.cli.peers import (
+    dialect_line,
+    how_resumed,
+    quirk_facts,
+    quirk_rows,
+    session_facts,
+    session_line,
+    short_id,
+)
+from tlcp.dialects import Dialect
 from tlcp.events import HandshakeCompleted
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.pair import VerifiedPair
 
-__all__ = ["Outcome", "certificate_facts", "certificate_line"]
+__all__ = ["Outcome", "Resumption", "certificate_facts", "certificate_line"]
 
 
 def certificate_facts(certificate: Certificate) -> dict[str, object]:
@@ -47,6 +57,8 @@ class Outcome:
         address: the peer's, as HOST:PORT.
         client_auth: "done", "not asked for", or why it was not done.
         handshake_ms: how long it took.
+        dialect: the one spoken.
+        failed: the dialects that were tried before it, each with what came of it.
     """
 
     role: str
@@ -54,6 +66,8 @@ class Outcome:
     address: str
     client_auth: str
     handshake_ms: float
+    dialect: Dialect
+    failed: tuple[tuple[str, str], ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """All of it, for JSON."""
@@ -67,7 +81,12 @@ class Outcome:
             "peer": None if peer is None else _pair_facts(peer),
             "client_auth": self.client_auth,
             "resumed": self.done.resumed,
+            "resumed_by": how_resumed(self.done),
+            "session": session_facts(self.done),
             "handshake_ms": round(self.handshake_ms, 1),
+            "dialect": self.dialect.name,
+            "dialects_failed": [{"dialect": name, "what": what} for name, what in self.failed],
+            **quirk_facts(self.done.quirks),
         }
 
     def rows(self) -> Iterator[tuple[str, str]]:
@@ -79,6 +98,9 @@ class Outcome:
             if peer.enc is not None:
                 yield "  encryption", certificate_line(peer.enc)
             yield "verified", self._verified(peer)
+        yield "dialect", dialect_line(self.dialect, found=bool(self.failed))
+        yield "session", session_line(self.done)
+        yield from quirk_rows(self.done.quirks)
         yield "client auth", self.client_auth
 
     def _verified(self, peer: VerifiedPair) -> str:
@@ -86,6 +108,43 @@ class Outcome:
             return "NO: verification is turned off"
         name = f", as {self.done.server_name}" if self.done.server_name else ""
         return f"by {_anchor(peer.sign_chain)}{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """A connection of ``--resume``.
+
+    Attributes:
+        number: 1 for the first after the one that carried data.
+        done: what the engine reported.
+        handshake_ms: how long it took, connecting included.
+        new_ticket: whether the server gave one.
+    """
+
+    number: int
+    done: HandshakeCompleted
+    handshake_ms: float
+    new_ticket: bool
+
+    def as_dict(self) -> dict[str, object]:
+        """All of it, for JSON."""
+        return {
+            "resumed": self.done.resumed,
+            "resumed_by": how_resumed(self.done),
+            "session": session_facts(self.done),
+            "new_ticket": self.new_ticket,
+            "handshake_ms": round(self.handshake_ms, 1),
+        }
+
+    def line(self) -> str:
+        """The same for a person."""
+        by, session = how_resumed(self.done), self.done.session
+        parts = [f"resumed by {by}" if by else "not resumed, a full handshake"]
+        if session is not None:
+            parts.append(f"session {short_id(session.id)}")
+        parts.append(f"{self.handshake_ms:.0f} ms")
+        parts.append("a new ticket" if self.new_ticket else "no new ticket")
+        return f"resume {self.number}: {', '.join(parts)}"
 
 
 def _anchor(chain: Sequence[Certificate]) -> str:

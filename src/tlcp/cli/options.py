@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from tlcp.cli.output import JsonLines, Printer
+from tlcp.dialects import AUTO, DIALECTS, Dialect, dialect_named
 from tlcp.errors import ConfigError
 from tlcp.keylog import KeyLogFile
 from tlcp.suites import DEFAULT_SUITES, CipherSuite, parse_suites
@@ -76,6 +77,7 @@ class Common:
     trace_to: Path | None
     keylog: Path | None
     timeout: float
+    dialect: str
 
     def identity(self) -> Identity | None:
         """Our certificates and keys; None if no option names any.
@@ -144,6 +146,10 @@ class Common:
         """
         return DEFAULT_SUITES if self.ciphers is None else parse_suites(self.ciphers)
 
+    def spoken(self) -> Dialect:
+        """The dialect of ``--dialect``."""
+        return dialect_named(self.dialect)
+
     def key_log(self, printer: Printer) -> KeyLogFile | None:
         """The key log of ``--keylog`` or SSLKEYLOGFILE, with a warning.
 
@@ -199,6 +205,13 @@ _OPTIONS = (
         show_default=True,
         metavar="S",
         help="Seconds for connecting and for the whole handshake.",
+    ),
+    click.option(
+        "--dialect",
+        type=click.Choice(list(DIALECTS), case_sensitive=False),
+        default=AUTO.name,
+        show_default=True,
+        help="What is sent where stacks differ: the name of the peer's stack.",
     ),
 )
 

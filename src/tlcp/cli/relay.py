@@ -10,6 +10,7 @@ Spec: GB/T 38636-2020 6.4.4.1 (close_notify)
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -21,9 +22,10 @@ from tlcp.errors import TLCPError
 from tlcp.events import HandshakeCompleted
 from tlcp.socket import TLCPSocket
 
-__all__ = ["Relay", "complete"]
+__all__ = ["Relay", "complete", "part"]
 
 _CHUNK_BYTES = 1 << 18
+_PARTING_S = 2.0
 
 
 def complete(stream: TLCPSocket) -> HandshakeCompleted:
@@ -32,6 +34,13 @@ def complete(stream: TLCPSocket) -> HandshakeCompleted:
     if (done := stream.negotiated) is None:
         raise RuntimeError("a completed handshake has no result")
     return done
+
+
+def part(stream: TLCPSocket) -> None:
+    """Close both ways: closing on bytes that were not read would reset what is on its way."""
+    stream.settimeout(_PARTING_S)
+    with contextlib.suppress(OSError, ValueError):  # all has been said; the peer may just go
+        stream.unwrap()
 
 
 class Relay:

@@ -19,7 +19,9 @@ from tlcp.cli.facts import Outcome
 from tlcp.cli.failures import ExitCode, Failure, as_failure
 from tlcp.cli.options import POSITIVE, Address, Common, common_options, examples, parse_address
 from tlcp.cli.output import JsonLines, Printer
-from tlcp.cli.relay import complete
+from tlcp.cli.peers import how_resumed, peer_line
+from tlcp.cli.relay import complete, part
+from tlcp.cli.sessions import SessionOptions, session_options
 from tlcp.cli.trace import Trace
 from tlcp.cli.www import serve_files
 from tlcp.config import ClientAuth, Config
@@ -32,7 +34,6 @@ __all__ = ["serve"]
 
 _CHUNK_BYTES = 1 << 18
 _BACKLOG = 128
-_PARTING_S = 2.0
 _BREATH_S = 0.05  # between attempts when the system has no descriptors or threads left
 
 
@@ -41,6 +42,7 @@ _BREATH_S = 0.05  # between attempts when the system has no descriptors or threa
     epilog=examples(
         "tlcp serve localhost:4433 --pki mypki --name server",
         "tlcp serve '[::1]:4433' --pki mypki --name server --client-auth none --www public",
+        "tlcp serve localhost:4433 --pki mypki --name server --tickets --dialect tassl -v",
     ),
 )
 @click.argument("address", callback=parse_address, metavar="HOST:PORT")
@@ -58,7 +60,15 @@ _BREATH_S = 0.05  # between attempts when the system has no descriptors or threa
     metavar="DIR",
     help="Serve the files of DIR over HTTP/1.1 instead of echoing.",
 )
-@click.option("--once", is_flag=True, help="End after one connection; exit code 1 if it failed.")
+@session_options
+@click.option("--once", is_flag=True, help="As --connections 1.")
+@click.option(
+    "--connections",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Take N connections, one after the other, and end; exit code 1 if one failed.",
+)
+@click.option("--verbose", "-v", is_flag=True, help="Tell also what each client looks like.")
 @click.option(
     "--max-clients", type=click.IntRange(min=1), default=100, show_default=True, help="At a time."
 )
@@ -75,7 +85,10 @@ def serve(
     common: Common,
     client_auth: str,
     www: Path | None,
+    sessions: SessionOptions,
     once: bool,
+    connections: int | None,
+    verbose: bool,
     max_clients: int,
     idle_timeout: float,
 ) -> int:
@@ -90,6 +103,9 @@ def serve(
         trust=common.trust(),
         suites=common.suites(),
         client_auth=ClientAuth(client_auth),
+        dialect=common.spoken(),
+        session_store=sessions.store(printer),
+        ticket_keys=sessions.ticket_keys(),
         keylog=common.key_log(printer),
     )
     if config.identity is None:
@@ -98,13 +114,12 @@ def serve(
     if not (config.identity.sign_cert.dns_names or config.identity.sign_cert.ip_addresses):
         printer.say("WARNING: our certificates name no host, so clients that check will refuse us")
     config.server_identity()  # finds out now, not with the first client, what is missing
-    server = _Server(config, printer, common, www, idle_timeout)
+    server = _Server(config, printer, common, www, idle_timeout, verbose=verbose)
     with _listen(address) as listener, _until_signalled(printer):
         host, port = listener.getsockname()[:2]
         Printer(stderr=False).say(f"listening on {Address(host, port)}")
-        if once:
-            sock, peer = listener.accept()
-            return ExitCode.OK if server.handle(sock, peer, 1) else ExitCode.FINDING
+        if once or connections is not None:
+            return server.accept_some(listener, connections or 1)
         return server.accept_forever(listener, max_clients)
 
 
@@ -148,12 +163,19 @@ class _Server:
         common: Common,
         www: Path | None,
         idle_timeout_s: float,
+        *,
+        verbose: bool = False,
     ) -> None:
         self._config, self._printer, self._common = config, printer, common
-        self._www, self._idle_timeout_s = www, idle_timeout_s
+        self._www, self._idle_timeout_s, self._verbose = www, idle_timeout_s, verbose
         self._log: JsonLines | None = common.trace_log()
         self._lock = threading.Lock()
         self._handshaking: dict[int, socket.socket] = {}  # by number, oldest first
+
+    def accept_some(self, listener: socket.socket, count: int) -> int:
+        """Serve so many clients, one after the other; the exit code."""
+        well = [self.handle(*listener.accept(), number) for number in range(1, count + 1)]
+        return ExitCode.OK if all(well) else ExitCode.FINDING
 
     def accept_forever(self, listener: socket.socket, max_clients: int) -> int:
         """Give every client a thread, and never more than ``max_clients``."""
@@ -213,11 +235,12 @@ class _Server:
                 elapsed_ms = (time.perf_counter() - begin) * 1000
                 begun = True
                 auth = _client_auth(done, asked=trace.asked_for_client)
-                outcome = Outcome("server", done, where, auth, elapsed_ms)
+                dialect = self._config.dialect
+                outcome = Outcome("server", done, where, auth, elapsed_ms, dialect)
                 trace.note("completed", outcome.as_dict())
-                self._say(number, where, f"{done.suite.name}, client {_client(done)}")
+                self._tell(number, where, done)
                 self._serve(stream, peer, number, where)
-                _part(stream)
+                part(stream)
             return True
         except Exception as error:  # of this client only: the others go on
             self._fail(error, number, where, trace, begun=begun)
@@ -232,6 +255,13 @@ class _Server:
         finally:
             with self._lock:
                 del self._handshaking[number]
+
+    def _tell(self, number: int, where: str, done: HandshakeCompleted) -> None:
+        by = how_resumed(done)
+        resumed = f", resumed ({by})" if by else ""
+        self._say(number, where, f"{done.suite.name}{resumed}, client {_client(done)}")
+        if self._verbose:
+            self._say(number, where, peer_line(done.quirks))
 
     def _serve(self, stream: TLCPSocket, peer: Any, number: int, where: str) -> None:
         stream.settimeout(self._idle_timeout_s)
@@ -254,13 +284,6 @@ class _Server:
 
     def _say(self, number: int, where: str, text: str) -> None:
         self._printer.say(f"[{number}] {where} {text}")
-
-
-def _part(stream: TLCPSocket) -> None:
-    """Close both ways: closing on bytes that were not read would reset what is still on its way."""
-    stream.settimeout(_PARTING_S)
-    with contextlib.suppress(OSError, ValueError):  # all has been said; the client may just go
-        stream.unwrap()
 
 
 def _client(done: HandshakeCompleted) -> str:

@@ -11,6 +11,8 @@ from tlcp.registry import ContentType, HandshakeType
 
 __all__ = ["Trace"]
 
+_EMPTY_TICKET_BYTES = 4 + 4 + 2  # header, lifetime, length of nothing
+
 
 class Trace:
     """To be given as ``Config.trace`` of one connection.
@@ -23,20 +25,28 @@ class Trace:
 
     Attributes:
         asked_for_client: whether a CertificateRequest went by.
+        ticket_came: whether a NewSessionTicket did that holds one.
     """
 
     def __init__(
         self, printer: Printer | None, log: JsonLines | None, connection: int = 1, label: str = ""
     ) -> None:
         self._printer, self._log = printer, log
-        self._connection, self._label = connection, label
-        self._narrator = Narrator()
-        self.asked_for_client = False
+        self._label = label
+        self.begin(connection)
+
+    def begin(self, connection: int) -> None:
+        """A new connection, of this number in the log."""
+        self._connection, self._narrator = connection, Narrator()
+        self.asked_for_client = self.ticket_came = False
 
     def __call__(self, message: TracedMessage) -> None:
         """Take the next message."""
         if message.content_type == ContentType.HANDSHAKE and message.data:
-            self.asked_for_client |= message.data[0] == HandshakeType.CERTIFICATE_REQUEST
+            kind = message.data[0]
+            self.asked_for_client |= kind == HandshakeType.CERTIFICATE_REQUEST
+            ticket = kind == HandshakeType.NEW_SESSION_TICKET
+            self.ticket_came |= ticket and len(message.data) > _EMPTY_TICKET_BYTES
         if self._printer is None and self._log is None:
             return
         told = self._narrator.tell(message)

@@ -36,7 +36,7 @@ from tlcp.sessions.client import TLCPSession, check_session
 from tlcp.sessions.store import MemoryStore
 from tlcp.socket import TLCPSocket
 from tlcp.sslobject import TLCPObject, describe_suite, host_name
-from tlcp.suites import DEFAULT_SUITES, parse_suites
+from tlcp.suites import DEFAULT_SUITES, KeyKind, parse_suites
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.files import CertFile, PairFiles, load_cas, load_identity
 from tlcp.x509.identity import Identity
@@ -366,7 +366,7 @@ class TLCPContext(SessionSettings):
         """Trust more CAs.
 
         Certificates without an SM2 key are passed over: a bundle of TLS roots does no harm here,
-        and no good.
+        and no good. RSA certificates are taken where ``set_ciphers`` has enabled RSA suites before.
 
         Args:
             cafile: a PEM or DER file; each certificate in it is trusted, a CA's or not.
@@ -379,7 +379,8 @@ class TLCPContext(SessionSettings):
             OSError: the file or the directory is missing or cannot be read.
             ConfigError: there is no certificate in the file or the data.
         """
-        found, _ = load_cas(cafile, capath, cadata)
+        rsa = any(suite.key_kind is KeyKind.RSA for suite in self._config.suites)
+        found, _ = load_cas(cafile, capath, cadata, rsa=rsa)
         self._change(trust=TrustStore([*self._anchors(), *found]))
 
     def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
@@ -469,7 +470,8 @@ class TLCPContext(SessionSettings):
     def set_ciphers(self, cipherlist: str, /) -> None:
         """Choose the suites, best first, by the standard's names or OpenSSL's.
 
-        "DEFAULT" and "ALL" stand for all that are implemented, in the default order.
+        "DEFAULT" and "ALL" stand for all the SM2 suites, in the default order; RSA suites are
+        used only where they are named, and they need RSA certificates.
 
         Raises:
             ConfigError: a name is unknown (an ``ssl.SSLError``).

@@ -1,9 +1,9 @@
-"""SM2 private keys in files: PKCS#8 and SEC1, PEM or DER.
+"""Private keys in files: SM2 in PKCS#8 and SEC1, RSA in PKCS#8 and PKCS#1, PEM or DER.
 
 Files of OpenSSL 3, Tongsuo, TASSL, Kona and GmSSL's unencrypted form are read; PKCS#8 is written,
 because it is the one form that every stack reads.  Encrypted PKCS#8 is read, see ``pbes2.py``.
 
-Spec: GB/T 35276-2017 6 (SM2 keys); RFC 5208, RFC 5915 (their files)
+Spec: GB/T 35276-2017 6 (SM2 keys); RFC 5208, RFC 5915 (their files); RFC 8017 A.1.2 (PKCS#1)
 """
 
 from __future__ import annotations
@@ -17,10 +17,18 @@ from cryptography.x509 import ObjectIdentifier
 
 from tlcp.crypto.pbes2 import decrypt_pkcs8
 from tlcp.crypto.pem import PemBlock, is_pem, split_pem, to_pem
+from tlcp.crypto.rsa import RSAPrivateKey
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import ConfigError
 
-__all__ = ["EC_PUBLIC_KEY", "SM2_CURVE", "EcAlgorithm", "dump_private_key", "load_private_key"]
+__all__ = [
+    "EC_PUBLIC_KEY",
+    "SM2_CURVE",
+    "EcAlgorithm",
+    "dump_private_key",
+    "load_any_private_key",
+    "load_private_key",
+]
 
 EC_PUBLIC_KEY: Final = ObjectIdentifier("1.2.840.10045.2.1")
 SM2_CURVE: Final = ObjectIdentifier("1.2.156.10197.1.301")
@@ -90,6 +98,26 @@ def load_private_key(data: bytes, password: bytes | None = None) -> SM2PrivateKe
 
     Spec: GB/T 35276-2017 6.1; RFC 5208 5, RFC 5915 3
     """
+    key = load_any_private_key(data, password)
+    if isinstance(key, RSAPrivateKey):
+        raise ConfigError(f"expected an SM2 private key, got an RSA key of {key.bits} bits")
+    return key
+
+
+def load_any_private_key(
+    data: bytes, password: bytes | None = None
+) -> SM2PrivateKey | RSAPrivateKey:
+    """Read one private key, SM2 or RSA.
+
+    Args:
+        data: a PEM file (blocks of other kinds are skipped) or DER; PKCS#8, SEC1 or PKCS#1.
+        password: for encrypted PKCS#8; not used for a key in the clear.
+
+    Raises:
+        ConfigError: as ``load_private_key``, or an RSA key of a length that is not used.
+
+    Spec: GB/T 35276-2017 6.1; RFC 5208 5, RFC 5915 3, RFC 8017 A.1.2
+    """
     if not is_pem(data):
         return _load_der(data, password)
     blocks = split_pem(data)
@@ -125,7 +153,7 @@ def dump_private_key(key: SM2PrivateKey) -> bytes:
     return to_pem("PRIVATE KEY", asn1.encode_der(outer))
 
 
-def _load_block(block: PemBlock, password: bytes | None) -> SM2PrivateKey:
+def _load_block(block: PemBlock, password: bytes | None) -> SM2PrivateKey | RSAPrivateKey:
     if block.encrypted:
         raise ConfigError(_OLD_ENCRYPTION)
     if block.label == "ENCRYPTED PRIVATE KEY":
@@ -134,16 +162,16 @@ def _load_block(block: PemBlock, password: bytes | None) -> SM2PrivateKey:
         return _load_sec1(block.der, need_curve=True)
     if block.label == "PRIVATE KEY":
         return _load_pkcs8(block.der)
-    raise ConfigError(f"expected an SM2 private key, got {_describe(block.der, block.label)}")
+    return _load_rsa(block.der, block.label)
 
 
-def _load_encrypted(der: bytes, password: bytes | None) -> SM2PrivateKey:
+def _load_encrypted(der: bytes, password: bytes | None) -> SM2PrivateKey | RSAPrivateKey:
     if password is None:
         raise ConfigError("the private key is encrypted, and no password is given")
     return _load_pkcs8(decrypt_pkcs8(der, password))
 
 
-def _load_der(data: bytes, password: bytes | None) -> SM2PrivateKey:
+def _load_der(data: bytes, password: bytes | None) -> SM2PrivateKey | RSAPrivateKey:
     """Tell the kinds of DER apart by what decodes; they share no shape."""
     if _decodes(_PrivateKeyInfo, data):
         return _load_pkcs8(data)
@@ -151,11 +179,10 @@ def _load_der(data: bytes, password: bytes | None) -> SM2PrivateKey:
         return _load_sec1(data, need_curve=True)
     if _decodes(_EncryptedPrivateKeyInfo, data):
         return _load_encrypted(data, password)
-    what = _describe(data, "neither PEM nor the DER of a private key")
-    raise ConfigError(f"expected an SM2 private key, got {what}")
+    return _load_rsa(data, "neither PEM nor the DER of a private key")
 
 
-def _load_pkcs8(der: bytes) -> SM2PrivateKey:
+def _load_pkcs8(der: bytes) -> SM2PrivateKey | RSAPrivateKey:
     try:
         info = asn1.decode_der(_PrivateKeyInfo, der)
     except ValueError:
@@ -166,8 +193,7 @@ def _load_pkcs8(der: bytes) -> SM2PrivateKey:
     except ValueError:
         sm2 = False
     if not sm2:
-        what = _describe(der, "a PKCS#8 key of another kind")
-        raise ConfigError(f"expected an SM2 private key, got {what}")
+        return _load_rsa(der, "a PKCS#8 key of another kind")
     return _load_sec1(info.private_key, need_curve=False)
 
 
@@ -178,7 +204,7 @@ def _load_sec1(der: bytes, *, need_curve: bool) -> SM2PrivateKey:
         raise ConfigError("the private key is damaged: not the DER of an EC key") from None
     # Inside PKCS#8 the curve may be left out; on its own the key must say it.
     if key.parameters != SM2_CURVE and (need_curve or key.parameters is not None):
-        curve = "no curve" if key.parameters is None else _describe(der, "another curve")
+        curve = "no curve" if key.parameters is None else _curve_of(der)
         raise ConfigError(f"expected an EC private key on the SM2 curve, got {curve}")
     if key.version != 1 or not 1 <= len(key.private_key) <= 32:
         raise ConfigError("the private key is damaged: not an EC key of 32 bytes")
@@ -207,14 +233,30 @@ def _decodes(kind: type, der: bytes) -> bool:
     return True
 
 
-def _describe(der: bytes, otherwise: str) -> str:
-    """Name a key of another kind, so that the user sees which file was taken."""
+def _load_rsa(der: bytes, otherwise: str) -> RSAPrivateKey:
+    """An RSA key; what is another one is named, so that the user sees which file was taken."""
     try:
         key = serialization.load_der_private_key(der, None)
-    except Exception:
+    except Exception:  # the parser raises ValueError, TypeError, UnsupportedAlgorithm and more
+        key = None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ConfigError(f"expected an SM2 private key, got {_describe(key, otherwise)}")
+    try:
+        return RSAPrivateKey(key)
+    except ValueError as error:
+        raise ConfigError(f"the private key cannot be used: {error}") from None
+
+
+def _curve_of(der: bytes) -> str:
+    try:
+        return _describe(serialization.load_der_private_key(der, None), "another curve")
+    except Exception:  # as above
+        return "another curve"
+
+
+def _describe(key: object, otherwise: str) -> str:
+    if key is None:
         return otherwise
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return f"an EC key on the curve {key.curve.name}"
-    if isinstance(key, rsa.RSAPrivateKey):
-        return f"an RSA key of {key.key_size} bits"
     return f"a key of the kind {type(key).__name__}"

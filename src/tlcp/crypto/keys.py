@@ -1,6 +1,7 @@
 """What the protocol needs of a private key, so that one may live in an HSM, a SIM or a daemon.
 
-The software key is ``tlcp.crypto.sm2.SM2PrivateKey``; anything with these methods may stand in.
+The software keys are ``tlcp.crypto.sm2.SM2PrivateKey`` and ``tlcp.crypto.rsa.RSAPrivateKey``;
+anything with their methods may stand in.
 
 Spec: GB/T 38636-2020 6.4.5.4 to 6.4.5.9; GB/T 32918.2, .3, .4
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-__all__ = ["KeyAgreement", "PrivateKey"]
+__all__ = ["AnyPrivateKey", "KeyAgreement", "PrivateKey", "PrivateRSAKey"]
 
 
 class KeyAgreement(Protocol):
@@ -63,3 +64,30 @@ class PrivateKey(Protocol):
 
         Spec: GB/T 32918.3 6.1
         """
+
+
+@runtime_checkable
+class PrivateRSAKey(Protocol):
+    """An RSA private key, for the RSA suites: signs and decrypts; never shows itself."""
+
+    @property
+    def public_der(self) -> bytes:
+        """The public key: DER of SubjectPublicKeyInfo."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign with RSASSA-PKCS1-v1_5 and SHA-256.  Spec: RFC 8017 8.2"""
+
+    def decrypt(self, ciphertext: bytes) -> bytes:
+        """Decrypt with RSAES-PKCS1-v1_5; returns the plaintext.
+
+        A wrong padding is better answered with random bytes, always the same for one ciphertext,
+        than with an error, whose time can be measured.
+
+        Raises:
+            ValueError: it does not decrypt; one text for every cause.
+
+        Spec: RFC 8017 7.2
+        """
+
+
+AnyPrivateKey = PrivateKey | PrivateRSAKey

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tlcp.explain.told import Field
 from tlcp.explain.values import short_hex
-from tlcp.suites import CipherSuite, KeyExchangeKind
+from tlcp.suites import CipherSuite, KeyExchangeKind, KeyKind
 from tlcp.wire.bodies import (
     NAMED_CURVE,
     EccClientKeyExchange,
@@ -21,6 +21,8 @@ from tlcp.wire.messages import CertificateVerify, ClientKeyExchange, ServerKeyEx
 
 __all__ = ["tell_certificate_verify", "tell_client_key_exchange", "tell_server_key_exchange"]
 
+#: the client encrypts the secret, the server signs for the certificate that it encrypts to
+_ENCRYPTED = (KeyExchangeKind.ECC, KeyExchangeKind.RSA)
 _CURVES = {
     41: "SM2",
     0: "SM2 in TASSL",
@@ -42,10 +44,10 @@ def tell_server_key_exchange(
 
     Spec: GB/T 38636-2020 6.4.5.4
     """
-    if suite is not None and suite.key_exchange is KeyExchangeKind.ECC:
+    if suite is not None and suite.key_exchange in _ENCRYPTED:
         ecc = EccServerKeyExchange.from_bytes(message.body)
         what = "both randoms and the encryption certificate"
-        return (_signature(ecc.signature, server, what, "6.4.5.4"),)
+        return (_signature(ecc.signature, server, what, "6.4.5.4", suite),)
     if suite is not None and suite.key_exchange is KeyExchangeKind.ECDHE:
         ecdhe = EcdheServerKeyExchange.from_bytes(message.body)
         return (
@@ -67,11 +69,11 @@ def tell_client_key_exchange(
 
     Spec: GB/T 38636-2020 6.4.5.8
     """
-    if suite is not None and suite.key_exchange is KeyExchangeKind.ECC:
+    if suite is not None and suite.key_exchange in _ENCRYPTED:
         body = EccClientKeyExchange.from_bytes(message.body)
         meaning = (
-            f"SM2 ciphertext, {len(body.ciphertext)} bytes, of the pre-master secret: "
-            f"only the encryption key of {server} opens it (6.4.5.8)"
+            f"{suite.key_kind.value} ciphertext, {len(body.ciphertext)} bytes, of the pre-master "
+            f"secret: only the encryption key of {server} opens it (6.4.5.8)"
         )
         return (Field("ciphertext", short_hex(body.ciphertext), meaning),)
     if suite is not None and suite.key_exchange is KeyExchangeKind.ECDHE:
@@ -84,21 +86,29 @@ def tell_client_key_exchange(
     return (_undecoded(message.body, suite),)
 
 
-def tell_certificate_verify(message: CertificateVerify, client: str) -> tuple[Field, ...]:
+def tell_certificate_verify(
+    message: CertificateVerify, suite: CipherSuite | None, client: str
+) -> tuple[Field, ...]:
     """Explain a CertificateVerify.
 
     Args:
         message: the message.
+        suite: the one agreed on, None if that is not known.
         client: who signs.
 
     Spec: GB/T 38636-2020 6.4.5.9
     """
-    what = "the SM3 hash of all messages so far, which proves that it holds the key"
-    return (_signature(message.signature, client, what, "6.4.5.9"),)
+    rsa = suite is not None and suite.key_kind is KeyKind.RSA
+    name = "SHA-256" if rsa else "SM3"
+    what = f"the {name} hash of all messages so far, which proves that it holds the key"
+    return (_signature(message.signature, client, what, "6.4.5.9", suite),)
 
 
-def _signature(signature: bytes, who: str, what: str, section: str) -> Field:
-    meaning = f"SM2 signature of {who} (signing key) over {what} ({section})"
+def _signature(
+    signature: bytes, who: str, what: str, section: str, suite: CipherSuite | None = None
+) -> Field:
+    kind = suite.key_kind.value if suite is not None else "SM2"
+    meaning = f"{kind} signature of {who} (signing key) over {what} ({section})"
     return Field("signature", short_hex(signature), meaning)
 
 

@@ -20,10 +20,11 @@ from tlcp.wire.extensions import (
     SignatureAlgorithms,
     SupportedGroups,
     decode_extension,
+    find_extension,
 )
 from tlcp.wire.messages import ClientHello, Extension, ServerHello
 
-__all__ = ["tell_client_hello", "tell_server_hello"]
+__all__ = ["resumes", "tell_client_hello", "tell_server_hello"]
 
 _VERSIONS = {
     TLCP_VERSION: "TLCP 1.1",
@@ -53,7 +54,8 @@ _EXTENSIONS = {
     ExtensionType.ALPN: "protocols above TLCP (RFC 7301)",
     ExtensionType.ENCRYPT_THEN_MAC: "not part of TLCP (RFC 7366)",
     ExtensionType.EXTENDED_MASTER_SECRET: "not part of TLCP (RFC 7627)",
-    ExtensionType.SESSION_TICKET: "not in the standard; several stacks send it (RFC 5077)",
+    ExtensionType.SESSION_TICKET: "asks for a session ticket: not in the standard, but several "
+    "stacks have it (RFC 5077)",
     ExtensionType.SUPPORTED_VERSIONS: "of TLS 1.3, no meaning here",
     ExtensionType.CLIENT_ID: "the client's IBC identity (GM/T 0024-2023 A)",
     ExtensionType.NEXT_PROTOCOL_NEGOTIATION: "the forerunner of ALPN",
@@ -64,9 +66,13 @@ _EXTENSIONS = {
 def tell_client_hello(hello: ClientHello, now: datetime) -> tuple[Field, ...]:
     """Explain a ClientHello.  Spec: GB/T 38636-2020 6.4.5.2.1"""
     session = short_hex(hello.session_id) if hello.session_id else "(none)"
-    session_meaning = (
-        "offers to resume this session" if hello.session_id else "no earlier session to resume"
-    )
+    session_meaning = "no earlier session to resume"
+    if hello.session_id and _ticket(hello):
+        session_meaning = (
+            "goes with the ticket below: a server that takes the ticket echoes it (RFC 5077 3.4)"
+        )
+    elif hello.session_id:
+        session_meaning = "offers to resume this session (6.4.5.2.1)"
     suites = some([suite_label(number) for number in hello.cipher_suites])
     compression = ", ".join(map(str, hello.compression_methods))
     return (
@@ -79,6 +85,14 @@ def tell_client_hello(hello: ClientHello, now: datetime) -> tuple[Field, ...]:
     )
 
 
+def resumes(hello: ServerHello, offered: bytes) -> bool:
+    """Whether this ServerHello continues the session of the ClientHello's id.
+
+    Spec: GB/T 38636-2020 6.4.5.2.2
+    """
+    return bool(hello.session_id) and hello.session_id == offered
+
+
 def tell_server_hello(hello: ServerHello, now: datetime, offered: bytes) -> tuple[Field, ...]:
     """Explain a ServerHello.
 
@@ -89,15 +103,21 @@ def tell_server_hello(hello: ServerHello, now: datetime, offered: bytes) -> tupl
 
     Spec: GB/T 38636-2020 6.4.5.2.2
     """
-    if not hello.session_id:
+    resumed = resumes(hello, offered)
+    session, meaning = short_hex(hello.session_id), "a new session, which may be resumed by this id"
+    if resumed:
+        meaning = (
+            "the one offered: that session goes on, without certificates and key exchange "
+            "(6.4.5.2.2)"
+        )
+    elif not hello.session_id:
         session, meaning = "(none)", "no id to resume this session by later"
-    else:
-        session = short_hex(hello.session_id)
-        meaning = "a new session, which may be resumed by this id"
-        if hello.session_id == offered:
-            meaning = "the one offered: that session goes on, without new certificates"
+        if _promises_ticket(hello):
+            meaning = "no id: the ticket that follows will do instead"
     suite = ALL_SUITES.get(hello.cipher_suite)
     chosen = f"chosen (6.4.5.2.2): {_EXCHANGES[suite.key_exchange]}" if suite else "chosen"
+    if resumed:
+        chosen = "the session's: new keys come from its master secret and both randoms (6.5.2)"
     return (
         _version(hello.version),
         _random(hello.random, now),
@@ -106,6 +126,16 @@ def tell_server_hello(hello: ServerHello, now: datetime, offered: bytes) -> tupl
         Field("compression_method", str(hello.compression_method), "0 is no compression"),
         *_extensions(hello.extensions, "server"),
     )
+
+
+def _ticket(hello: ClientHello) -> bytes:
+    """What the client brings in session_ticket; empty if it only asks for one."""
+    extension = find_extension(hello.extensions, ExtensionType.SESSION_TICKET)
+    return extension.data if extension is not None else b""
+
+
+def _promises_ticket(hello: ServerHello) -> bool:
+    return find_extension(hello.extensions, ExtensionType.SESSION_TICKET) is not None
 
 
 def _version(version: int) -> Field:
@@ -134,8 +164,13 @@ def _extension(extension: Extension, sender: str) -> Field:
     label = number_label(ExtensionType, kind)
     name = "ext. ALPN(16)" if kind == 16 else f"ext. {label}"
     meaning = _EXTENSIONS.get(ExtensionType(kind), "") if kind in _EXTENSIONS else "unknown here"
+    if kind == ExtensionType.SESSION_TICKET and sender == "client" and data:
+        brought = f"the ticket of an earlier connection, {len(data)} bytes: only the server that"
+        return Field(name, short_hex(data), f"{brought} gave it can open it (RFC 5077 3.2)")
     if not data:
         ack = "the server agrees to it" if sender == "server" else meaning
+        if kind == ExtensionType.SESSION_TICKET and sender == "server":
+            ack = "a NewSessionTicket will follow (RFC 5077 3.2)"
         return Field(name, "(empty)", ack)
     body = EXTENSION_BODIES.get(kind)
     if body is None:

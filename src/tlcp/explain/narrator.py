@@ -18,7 +18,7 @@ from tlcp.explain.exchange import (
     tell_client_key_exchange,
     tell_server_key_exchange,
 )
-from tlcp.explain.hello import tell_client_hello, tell_server_hello
+from tlcp.explain.hello import resumes, tell_client_hello, tell_server_hello
 from tlcp.explain.told import Field, Told
 from tlcp.explain.values import short_hex, text_or_hex
 from tlcp.registry import ContentType, HandshakeType, number_label
@@ -69,6 +69,7 @@ class Narrator:
     count: int = 0
     suite: CipherSuite | None = None
     offered_session: bytes = b""
+    resumed: bool = False
     subjects: dict[str, str] = field(default_factory=dict)
 
     def tell(self, message: TracedMessage) -> Told:
@@ -109,6 +110,7 @@ class Narrator:
                 return tell_client_hello(message, self.now())
             case ServerHello():
                 self.suite = ALL_SUITES.get(message.cipher_suite)
+                self.resumed = resumes(message, self.offered_session)
                 return tell_server_hello(message, self.now(), self.offered_session)
             case Certificate():
                 fields, subject = tell_certificate(message, sender)
@@ -121,7 +123,9 @@ class Narrator:
             case ClientKeyExchange():
                 return tell_client_key_exchange(message, self.suite, self._who("server"))
             case CertificateVerify():
-                return tell_certificate_verify(message, self._who("client"))
+                return tell_certificate_verify(message, self.suite, self._who("client"))
+            case NewSessionTicket():
+                return _new_session_ticket(message, resumed=self.resumed)
             case _:
                 return _other(sender, message)
 
@@ -157,11 +161,6 @@ def _other(sender: str, message: Handshake) -> Fields:
                 "so far: both sides saw the same handshake (6.4.5.10)"
             )
             return (Field("verify_data", data.hex(), meaning),)
-        case NewSessionTicket(lifetime_s=seconds, ticket=ticket):
-            return (
-                Field("lifetime", f"{seconds} s", "a hint (RFC 5077; not in the standard)"),
-                Field("ticket", short_hex(ticket), f"{len(ticket)} bytes, opaque to the client"),
-            )
         case CertificateStatus(status_type=kind, response=response):
             return (
                 Field("status_type", str(kind), "1 is OCSP (RFC 6066; not in the standard)"),
@@ -169,6 +168,21 @@ def _other(sender: str, message: Handshake) -> Fields:
             )
         case _:
             return _raw(message.encode(), "a message without an explanation")
+
+
+def _new_session_ticket(message: NewSessionTicket, *, resumed: bool) -> Fields:
+    """Spec: RFC 5077 3.3."""
+    seconds, ticket = message.lifetime_s, message.ticket
+    age = "how long it may be used, a hint" if seconds else "the server does not say how long"
+    if not ticket:
+        what = "the server gives none after all"
+    else:
+        new = "a fresh ticket for the session" if resumed else "the session with its master secret"
+        what = (
+            f"{len(ticket)} bytes: {new}, sealed with a key of the server's; the client keeps it "
+            "unread and brings it back to resume (RFC 5077; not in the standard)"
+        )
+    return (Field("lifetime", f"{seconds} s", age), Field("ticket", short_hex(ticket), what))
 
 
 def _change_cipher_spec(sender: str, message: ChangeCipherSpec) -> Fields:

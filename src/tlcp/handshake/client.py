@@ -31,7 +31,7 @@ from tlcp.handshake.schedule import KeySchedule
 from tlcp.quirks import Quirk
 from tlcp.registry import TLCP_VERSION, ClientCertificateType, ExtensionType, number_label
 from tlcp.sessions.session import Session, State
-from tlcp.suites import ALL_SUITES, CipherSuite, KeyExchangeKind, suite_label
+from tlcp.suites import ALL_SUITES, CipherSuite, KeyExchangeKind, KeyKind, suite_label
 from tlcp.wire.extensions import (
     ProtocolNameList,
     StapledStatus,
@@ -201,6 +201,7 @@ class ClientEndpoint(Endpoint):
         self._chosen: Negotiated | None = None
         self._answered = False
         self._sent_certificates = 0
+        self._key_kind = KeyKind.SM2
 
     def send_hello(self) -> None:
         """Spec: GB/T 38636-2020 6.4.5.2.1."""
@@ -238,6 +239,8 @@ class ClientEndpoint(Endpoint):
                 expected="0, the only one offered",
             )
         self._check_extensions(hello)
+        self.transcript.follow(suite)
+        self._key_kind = suite.key_kind
         self._note_quirks(hello)
         if not self._extensions and not hello.session_id:
             self.channel.limit_plaintext(MAX_PLAINTEXT_OLD_GMSSL)
@@ -337,7 +340,8 @@ class ClientEndpoint(Endpoint):
                 "the server sent no certificate",
                 expected="2 (signing, encryption)",
             )
-        pair = believe_server(self.config, self._server_name, message.certificates)
+        ders, kind = message.certificates, self._key_kind
+        pair = believe_server(self.config, self._server_name, ders, kind)
         self.note_certificates(pair, message.certificates)
         return pair
 
@@ -378,7 +382,7 @@ class ClientEndpoint(Endpoint):
         self.send(ClientKeyExchange(share.body))
         if request is not None and identity is not None:
             raw = dialect.raw_certificate_verify
-            signed = self.transcript.raw if raw else self.transcript_hash()
+            signed = self.transcript.raw if raw else self.transcript.signed_digest()
             self.send(CertificateVerify(identity.sign_key.sign(signed)))
         self.transcript.drop_raw()
         return self.derive_keys(chosen.suite, chosen.hello, share.pre_master)
@@ -414,6 +418,7 @@ class ClientEndpoint(Endpoint):
             offered_suites=tuple(suite.id for suite in self._offered),
             first_finished=ending.first_finished,
             resumed=chosen.recalled is not None,
+            by_ticket=chosen.recalled is not None and chosen.recalled.by_ticket,
             session=self._new_session(chosen, server, keys, ending.ticket),
             quirks=tuple(self.quirks),
             ocsp_response=ending.status,

@@ -109,7 +109,7 @@ class Endpoint:
         self, suite: CipherSuite, hello: HelloContext, pre_master: bytes
     ) -> KeySchedule:
         """The keys of both directions.  Spec: GB/T 38636-2020 6.5."""
-        master = master_secret(pre_master, hello.client_random, hello.server_random)
+        master = master_secret(pre_master, hello.client_random, hello.server_random, suite.hash)
         return self.schedule(suite, hello, master)
 
     def schedule(self, suite: CipherSuite, hello: HelloContext, master: bytes) -> KeySchedule:
@@ -135,7 +135,7 @@ class Endpoint:
             self.quirks.append(Quirk.ROOT_SENT)
 
     def transcript_hash(self) -> bytes:
-        """SM3 over the handshake so far."""
+        """The suite's hash over the handshake so far."""
         return self.transcript.digest()
 
     def open_reads(self, keys: KeySchedule) -> None:

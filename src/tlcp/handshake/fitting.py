@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tlcp.alerts import AlertDescription as Alert
-from tlcp.dialects import AUTO, DIALECTS, Dialect
+from tlcp.dialects import DIALECTS, Dialect
 
 __all__ = ["Failure", "next_dialect"]
 
@@ -72,8 +72,8 @@ def _after_hello(failure: Failure) -> Dialect | None:
         return None
     if failure.alert in _UNREADABLE:
         return _OLD
-    if failure.alert in _REFUSED_HELLO:
-        return _NEW if failure.dialect is AUTO else _OLD
+    if failure.alert in _REFUSED_HELLO:  # also 0704 without 0708, which the standard's dialect says
+        return _OLD if failure.dialect is _NEW else _NEW
     return None
 
 

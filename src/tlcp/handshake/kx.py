@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from cryptography.exceptions import InvalidSignature
 
@@ -101,7 +101,7 @@ def peer_encryption_certificate(peer: VerifiedPair) -> Certificate:
 
 
 def own_encryption_key(identity: Identity | None) -> tuple[Certificate, PrivateKey]:
-    """Our encryption certificate and key; ``Config`` offers no suite that lacks them."""
+    """Our SM2 encryption certificate and key; ``Config`` offers no suite that lacks them."""
     if identity is None or identity.enc_cert is None or identity.enc_key is None:
         raise InternalError("the key exchange needs an encryption pair that is not configured")
-    return identity.enc_cert, identity.enc_key
+    return identity.enc_cert, cast(PrivateKey, identity.enc_key)

@@ -35,7 +35,10 @@ def signed_bytes(hello: HelloContext, enc_certificate_der: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedEcc:
-    """The server has signed for the certificate that the secret will be encrypted to."""
+    """The server has signed for the certificate that the secret will be encrypted to.
+
+    That certificate is SM2 in ECC suites, RSA in RSA suites: its key knows how.
+    """
 
     hello: HelloContext
     enc: Certificate

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 from tlcp.config import ClientAuth, Config
 from tlcp.errors import InternalError
+from tlcp.suites import KeyKind
 from tlcp.x509.pair import VerifiedPair, accept_unverified_pair, verify_pair
 
 __all__ = ["believe_client", "believe_server"]
 
 
 def believe_server(
-    config: Config, server_name: str | None, certificates: Sequence[bytes]
+    config: Config, server_name: str | None, certificates: Sequence[bytes], kind: KeyKind
 ) -> VerifiedPair:
     """Both certificates, their chains, their usages and the host name.
 
@@ -26,6 +27,7 @@ def believe_server(
         config: settings of the client.
         server_name: the host name or address that the program asked for.
         certificates: DER, in the order of the Certificate message; not empty.
+        kind: of the keys that the suite uses.
 
     Raises:
         CertificateVerifyError: they are not to be believed.
@@ -33,18 +35,24 @@ def believe_server(
     Spec: GB/T 38636-2020 6.4.5.3
     """
     if config.dangerous_skip_verification:
-        return accept_unverified_pair(certificates, role="server", need_enc=True)
+        return accept_unverified_pair(certificates, role="server", need_enc=True, kind=kind)
     if config.trust is None:
         raise InternalError("a server is to be verified without trust anchors")
     host = None if config.dangerous_skip_host_check else server_name
     now = config.now()
     return verify_pair(
-        certificates, role="server", trust=config.trust, now=now, host=host, need_enc=True
+        certificates,
+        role="server",
+        trust=config.trust,
+        now=now,
+        host=host,
+        need_enc=True,
+        kind=kind,
     )
 
 
 def believe_client(
-    config: Config, certificates: Sequence[bytes], *, need_enc: bool
+    config: Config, certificates: Sequence[bytes], *, need_enc: bool, kind: KeyKind
 ) -> VerifiedPair:
     """The client's certificates, by the configured policy.
 
@@ -52,6 +60,7 @@ def believe_client(
         config: settings of the server.
         certificates: DER, in the order of the Certificate message; not empty.
         need_enc: the suite uses the client's encryption certificate.
+        kind: of the keys that the suite uses.
 
     Raises:
         CertificateVerifyError: they are not to be believed.
@@ -59,7 +68,7 @@ def believe_client(
     Spec: GB/T 38636-2020 6.4.5.7
     """
     if config.client_auth is ClientAuth.NONE or config.dangerous_skip_verification:
-        return accept_unverified_pair(certificates, role="client", need_enc=need_enc)
+        return accept_unverified_pair(certificates, role="client", need_enc=need_enc, kind=kind)
     if config.trust is None:
         raise InternalError("a client is to be verified without trust anchors")
     return verify_pair(
@@ -69,4 +78,5 @@ def believe_client(
         now=config.now(),
         host=None,
         need_enc=need_enc,
+        kind=kind,
     )

@@ -46,12 +46,14 @@ class Recalled:
         suite: its suite.
         peer: the peer's certificates, believed again; None if there were none.
         renew_ticket: the ticket was sealed with an old key.
+        by_ticket: it came from a ticket, or is offered with one.
     """
 
     state: State
     suite: CipherSuite
     peer: VerifiedPair | None
     renew_ticket: bool = False
+    by_ticket: bool = False
 
 
 def bound_name(server_name: str | None) -> str:
@@ -88,10 +90,10 @@ def offerable(
     ):
         return None
     try:
-        peer = believe_server(config, server_name, state.certificates)
+        peer = believe_server(config, server_name, state.certificates, suite.key_kind)
     except CertificateVerifyError:
         return None
-    return Recalled(state, suite, peer)
+    return Recalled(state, suite, peer, by_ticket=bool(session.ticket))
 
 
 def new_client_session(
@@ -125,7 +127,8 @@ def recall(config: Config, hello: ClientHello, server_name: str | None) -> Recal
         hello: the client's.
         server_name: the host name that it asks for.
     """
-    found = _from_ticket(config, hello) or _from_store(config, hello)
+    from_ticket = _from_ticket(config, hello)
+    found = from_ticket or _from_store(config, hello)
     if found is None:
         return None
     state, renew = found
@@ -143,10 +146,11 @@ def recall(config: Config, hello: ClientHello, server_name: str | None) -> Recal
     if state.certificates:
         ecdhe = suite.key_exchange is KeyExchangeKind.ECDHE
         try:
-            peer = believe_client(config, state.certificates, need_enc=ecdhe)
+            kind = suite.key_kind
+            peer = believe_client(config, state.certificates, need_enc=ecdhe, kind=kind)
         except CertificateVerifyError:
             return None
-    return Recalled(state, suite, peer, renew)
+    return Recalled(state, suite, peer, renew, by_ticket=from_ticket is not None)
 
 
 def _from_ticket(config: Config, hello: ClientHello) -> tuple[State, bool] | None:

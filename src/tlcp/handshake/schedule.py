@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tlcp.crypto.prf import prf_sm3
+from tlcp.crypto.prf import prf
+from tlcp.record.cbc_sha256 import CBCSha256Protection
 from tlcp.record.protect import CBCProtection, GCMProtection, Protection
 from tlcp.suites import BulkCipher, CipherSuite
 
@@ -17,10 +18,12 @@ MASTER_SECRET_BYTES = 48
 VERIFY_DATA_BYTES = 12
 
 
-def master_secret(pre_master: bytes, client_random: bytes, server_random: bytes) -> bytes:
-    """The 48-byte master secret.  Spec: GB/T 38636-2020 6.5.1."""
+def master_secret(
+    pre_master: bytes, client_random: bytes, server_random: bytes, hash_name: str = "sm3"
+) -> bytes:
+    """The 48-byte master secret, with the hash of the suite.  Spec: GB/T 38636-2020 6.5.1."""
     seed = client_random + server_random
-    return prf_sm3(pre_master, b"master secret", seed, MASTER_SECRET_BYTES)
+    return prf(hash_name, pre_master, b"master secret", seed, MASTER_SECRET_BYTES)
 
 
 class KeySchedule:
@@ -42,7 +45,7 @@ class KeySchedule:
     ) -> None:
         self._suite, self._master, self.client_random = suite, master, client_random
         seed = server_random + client_random
-        block = prf_sm3(master, b"key expansion", seed, suite.key_block_bytes)
+        block = prf(suite.hash, master, b"key expansion", seed, suite.key_block_bytes)
         sizes = (suite.mac_key_bytes, suite.key_bytes, suite.iv_bytes)
         parts, at = [], 0
         for size in sizes:
@@ -61,12 +64,14 @@ class KeySchedule:
         mac_key, key, iv = self._keys[sender]
         if self._suite.cipher is BulkCipher.SM4_GCM:
             return GCMProtection(key=key, fixed_iv=iv)
+        if self._suite.hash == "sha256":
+            return CBCSha256Protection(mac_key=mac_key, key=key, random=random)
         return CBCProtection(mac_key=mac_key, key=key, random=random)
 
     def verify_data(self, sender: str, transcript_hash: bytes) -> bytes:
         """The 12 bytes of ``sender``'s Finished.  Spec: GB/T 38636-2020 6.4.5.10."""
         label = b"client finished" if sender == "client" else b"server finished"
-        return prf_sm3(self._master, label, transcript_hash, VERIFY_DATA_BYTES)
+        return prf(self._suite.hash, self._master, label, transcript_hash, VERIFY_DATA_BYTES)
 
     def dangerous_master(self) -> bytes:
         """The 48-byte master secret itself: for sessions, never for logs."""

@@ -25,6 +25,7 @@ from tlcp.handshake.flow import Step, expect
 from tlcp.handshake.kx import HelloContext, ServerExchange
 from tlcp.handshake.kx_ecc import EccServerSide
 from tlcp.handshake.kx_ecdhe import EcdheServerSide
+from tlcp.handshake.kx_rsa import RsaServerSide
 from tlcp.handshake.offer import RENEGOTIATION_SCSV
 from tlcp.handshake.peer import believe_client
 from tlcp.handshake.resumption import Recalled, keep, new_ticket, recall, sealing_key
@@ -282,10 +283,13 @@ class ServerEndpoint(Endpoint):
     ) -> tuple[Extension, ...]:
         """The extensions of ServerHello: what must be said, and only if it was asked for."""
         found = list[Extension]()
-        # openHiTLS ends without an answer to 00FF; GmSSL 2 sends that too, and takes no extension.
-        scsv = RENEGOTIATION_SCSV in hello.cipher_suites and hello.extensions
+        # openHiTLS ends without an answer to 00FF; GmSSL 2 sends that too, and takes no extension:
+        # without any in the hello the answer goes to a stack only that we were told sends 00FF.
+        dialect = self.config.dialect
+        takes_any = hello.extensions or dialect.renegotiation_scsv
+        scsv = RENEGOTIATION_SCSV in hello.cipher_suites and takes_any
         asked = find_extension(hello.extensions, ExtensionType.RENEGOTIATION_INFO)
-        if self.config.dialect.answers_scsv and (scsv or asked):
+        if dialect.answers_scsv and (scsv or asked):
             info = RenegotiationInfo(b"").to_bytes()
             found.append(Extension(ExtensionType.RENEGOTIATION_INFO, info))
         if protocol is not None:
@@ -350,13 +354,13 @@ class ServerEndpoint(Endpoint):
 
     def _pick_suite(self, hello: ClientHello) -> CipherSuite:
         """The first of our suites that the client offers.  Spec: GB/T 38636-2020 6.4.5.2.2."""
-        for suite in self.config.suites:
+        for suite in self.config.fitting_suites:
             if suite.id in hello.cipher_suites:
                 return suite
         raise NegotiationError(
             "the client offers no cipher suite that is enabled here; it offers "
             + ", ".join(suite_label(s) for s in hello.cipher_suites[:16]),
-            expected="one of " + ", ".join(map(str, self.config.suites)),
+            expected="one of " + ", ".join(map(str, self.config.fitting_suites)),
             hint="Enable a common suite; ECC_SM4_CBC_SM3 is the one every stack has",
         )
 
@@ -366,6 +370,7 @@ class ServerEndpoint(Endpoint):
         Spec: GB/T 38636-2020 6.4.5.2.2 to 6.4.5.6
         """
         dialect = self.config.dialect
+        self.transcript.follow(chosen.suite)
         self._send_hello(chosen)
         enc_last = dialect.enc_certificate_last
         self.send(Certificate(self._identity.certificate_list(enc_last=enc_last)))
@@ -383,6 +388,8 @@ class ServerEndpoint(Endpoint):
     def _begin_exchange(self, chosen: Negotiated) -> ServerExchange:
         if chosen.suite.key_exchange is KeyExchangeKind.ECDHE:
             return EcdheServerSide(chosen.hello, self._identity, self.config.dialect)
+        if chosen.suite.key_exchange is KeyExchangeKind.RSA:
+            return RsaServerSide(chosen.hello, self._identity, self.config.random)
         return EccServerSide(chosen.hello, self._identity, self.config.random)
 
     def _send_hello(self, chosen: Negotiated) -> None:
@@ -396,6 +403,7 @@ class ServerEndpoint(Endpoint):
 
         Spec: GB/T 38636-2020 6.4.5.1, 6.5.2
         """
+        self.transcript.follow(chosen.suite)
         self._send_hello(chosen)
         self.transcript.drop_raw()
         return self.schedule(chosen.suite, chosen.hello, recalled.state.master)
@@ -421,7 +429,7 @@ class ServerEndpoint(Endpoint):
                 else "a client certificate: client authentication is required here",
                 hint="Give the client its certificate pair (signing and encryption, with keys)",
             )
-        pair = believe_client(config, ders, need_enc=ecdhe)
+        pair = believe_client(config, ders, need_enc=ecdhe, kind=chosen.suite.key_kind)
         self.note_certificates(pair, ders)
         if pair.enc is None:
             self.quirks.append(Quirk.SINGLE_CERTIFICATE)
@@ -443,8 +451,9 @@ class ServerEndpoint(Endpoint):
     def proven(self) -> tuple[bytes, bytes]:
         """The hash of the handshake so far, and, where the dialect takes that, its messages."""
         raw = self.transcript.raw if self.config.dialect.takes_raw_certificate_verify else b""
+        signed = self.transcript.signed_digest()
         self.transcript.drop_raw()
-        return self.transcript_hash(), raw
+        return signed, raw
 
     def check_certificate_verify(
         self, client: VerifiedPair, message: CertificateVerify, proven: tuple[bytes, bytes]
@@ -469,7 +478,7 @@ class ServerEndpoint(Endpoint):
             raise DecryptError(
                 "the signature in the client's CertificateVerify is wrong",
                 expected="a signature by the client's signing certificate "
-                f"({client.sign}) over the SM3 hash of the handshake",
+                f"({client.sign}) over the hash of the handshake",
                 hint="The client may sign with its encryption key, or sign the messages "
                 "themselves instead of their hash (GmSSL 3.2 and later)",
             ) from None
@@ -516,6 +525,7 @@ class ServerEndpoint(Endpoint):
             offered_suites=chosen.offered_suites,
             first_finished=first_finished,
             resumed=chosen.recalled is not None,
+            by_ticket=chosen.recalled is not None and chosen.recalled.by_ticket,
             quirks=tuple(self.quirks),
             client_id=chosen.client_id,
         )

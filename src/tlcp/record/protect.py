@@ -17,11 +17,15 @@ from tlcp.record.framing import HEADER, HEADER_BYTES, MAX_PLAINTEXT_BYTES
 from tlcp.registry import TLCP_VERSION
 
 __all__ = [
+    "LAST_SEQUENCE",
+    "Buffer",
     "CBCProtection",
     "GCMProtection",
     "NullProtection",
     "Opened",
     "Protection",
+    "fragment_lengths",
+    "refusal",
     "run_of_records",
 ]
 
@@ -30,7 +34,7 @@ IV_BYTES = 16
 MAC_KEY_BYTES = 32
 KEY_BYTES = 16
 FIXED_IV_BYTES = 4
-_LAST_SEQUENCE = 2**64 - 1
+LAST_SEQUENCE = 2**64 - 1
 
 #: what a fragment has besides the plaintext, at the least
 _GCM_OVERHEAD = 24
@@ -108,7 +112,7 @@ def run_of_records(content_type: int, stream: bytearray, offset: int, most: int)
     return ffi.unpack(lengths, count)  # type: ignore[no-any-return]
 
 
-def _cut(size: int) -> list[int]:
+def fragment_lengths(size: int) -> list[int]:
     """The lengths of the fragments of a text."""
     whole, rest = divmod(size, MAX_PLAINTEXT_BYTES)
     return [MAX_PLAINTEXT_BYTES] * whole + ([rest] if rest or not whole else [])
@@ -130,7 +134,7 @@ class NullProtection:
         """Put a header in front of each 2^14 bytes."""
         if len(data) <= MAX_PLAINTEXT_BYTES:
             return HEADER.pack(content_type, TLCP_VERSION, len(data)) + data
-        view, lengths = memoryview(data), _cut(len(data))
+        view, lengths = memoryview(data), fragment_lengths(len(data))
         starts = range(0, len(lengths) * MAX_PLAINTEXT_BYTES, MAX_PLAINTEXT_BYTES)
         return self.seal(content_type, [view[i : i + MAX_PLAINTEXT_BYTES] for i in starts])
 
@@ -165,14 +169,14 @@ class _Batches:
 
     def seal_data(self, content_type: int, data: Buffer) -> bytes:
         """Cut data into fragments and protect each under the next sequence number."""
-        return self._seal(content_type, data, _cut(len(data)))
+        return self._seal(content_type, data, fragment_lengths(len(data)))
 
     def _seal(self, content_type: int, data: Buffer, cut: list[int]) -> bytes:
         count = len(cut)
         if not count:
             return b""
         sequence = self._sequence
-        if sequence + count > _LAST_SEQUENCE:
+        if sequence + count > LAST_SEQUENCE:
             raise InternalError("the sequence numbers of this direction are used up")
         lengths = ffi.new("uint32_t[]", cut)
         size = self._sealed_size(lengths, count)
@@ -201,7 +205,7 @@ class _Batches:
         self, content_type: int, stream: bytearray, offset: int, gap: int, cut: Sequence[int]
     ) -> Opened:
         count, sequence = len(cut), self._sequence
-        if sequence + count > _LAST_SEQUENCE:
+        if sequence + count > LAST_SEQUENCE:
             raise InternalError("the sequence numbers of this direction are used up")
         lengths, plain = ffi.new("uint32_t[]", cut), ffi.new("uint32_t[]", count)
         size = sum(cut) + gap * count
@@ -213,7 +217,7 @@ class _Batches:
         if good == count:
             return Opened(data, found)
         self._sequence += 1
-        return Opened(data, found, _refusal(sequence + good, plain[good]))
+        return Opened(data, found, refusal(sequence + good, plain[good]))
 
     # The two modes: calls into the kernels, with the keys put in front.
 
@@ -228,8 +232,8 @@ class _Batches:
         raise NotImplementedError
 
 
-def _refusal(sequence: int, length: int) -> TLCPError:
-    """Why the kernel stopped: a record that is too long comes with its length."""
+def refusal(sequence: int, length: int) -> TLCPError:
+    """Why a record was not opened: one that is too long comes with its length."""
     if length > MAX_PLAINTEXT_BYTES:
         return RecordOverflow(
             f"record {sequence} holds {length} bytes of plaintext",

@@ -1,7 +1,8 @@
 """One certificate, read once and never changed.
 
 ``cryptography.x509`` does the parsing.  It does not know SM2 keys and signatures, so these two
-are taken from the DER with its ASN.1 declarations.  Everything is looked at in the constructor:
+are taken from the DER with its ASN.1 declarations.  RSA keys and signatures are read for the RSA
+suites.  Everything is looked at in the constructor:
 a ``Certificate`` that exists is well formed, and only its key may still be of an unsupported kind.
 
 Spec: GB/T 38636-2020 6.4.5.3 (Certificate); GB/T 20518-2018, RFC 5280 4
@@ -17,14 +18,19 @@ from typing import Any, Final, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat import asn1
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from tlcp.crypto.keyfile import EC_PUBLIC_KEY, SM2_CURVE, EcAlgorithm
 from tlcp.crypto.pem import split_pem
+from tlcp.crypto.rsa import RSAPublicKey
 from tlcp.crypto.sm2 import SM2PublicKey
 from tlcp.crypto.sm3 import sm3
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
+from tlcp.suites import KeyKind
 from tlcp.x509.der import (
+    RSA_ENCRYPTION,
+    RSA_SIGN_WITH,
     SM2_SIGN_WITH_SM3,
     CertificateDer,
     SignatureAlgorithm,
@@ -32,7 +38,7 @@ from tlcp.x509.der import (
     TBSCertificate,
     readable_copy,
 )
-from tlcp.x509.signatures import verify_signature
+from tlcp.x509.signatures import verify_rsa_signature, verify_signature
 
 __all__ = ["Certificate", "load_pem_certificates"]
 
@@ -70,6 +76,13 @@ _SM2_WITH_SM3: Final = frozenset(
     asn1.encode_der(SignatureAlgorithm(algorithm=SM2_SIGN_WITH_SM3, parameters=parameters))
     for parameters in (None, asn1.Null())
 )
+
+# AlgorithmIdentifier of an RSA signature, parameters NULL (RFC 4055 5) or left out -> its hash.
+_RSA_SIGNATURES: Final = {
+    asn1.encode_der(SignatureAlgorithm(algorithm=oid, parameters=parameters)): hash_name
+    for oid, hash_name in RSA_SIGN_WITH.items()
+    for parameters in (None, asn1.Null())
+}
 
 _NAME_CHARACTERS = 200  # of a name in a text
 
@@ -186,44 +199,100 @@ class Certificate:
         return point
 
     @cached_property
-    def public_key(self) -> SM2PublicKey:
-        """The SM2 public key.
+    def public_key(self) -> SM2PublicKey | RSAPublicKey:
+        """The public key; ``key_kind`` tells which it is.
 
         Raises:
-            CertificateVerifyError: UNSUPPORTED_KEY as for ``public_point``; MALFORMED when the
-                point is not on the curve.
+            CertificateVerifyError: UNSUPPORTED_KEY as for ``public_point``, and for RSA keys that
+                are too short or too long; MALFORMED when the point is not on the curve.
         """
-        point = self.public_point
+        try:
+            point = self.public_point
+        except CertificateVerifyError:
+            if self._x509.public_key_algorithm_oid != RSA_ENCRYPTION:
+                raise
+            return self._rsa_key()
         try:
             return SM2PublicKey(point)
         except ValueError as error:
             raise _malformed("its public key is not a point of the SM2 curve") from error
 
+    @cached_property
+    def key_kind(self) -> KeyKind:
+        """The kind of its key.
+
+        Raises:
+            CertificateVerifyError: as for ``public_key``.
+        """
+        return KeyKind.SM2 if type(self.public_key) is SM2PublicKey else KeyKind.RSA
+
+    def _rsa_key(self) -> RSAPublicKey:
+        key = self._x509.public_key()
+        if not isinstance(key, rsa.RSAPublicKey):
+            raise _malformed("its RSA key is none")
+        try:
+            return RSAPublicKey(key)
+        except ValueError as error:
+            what = f"the certificate {self} has {error}"
+            raise _unsupported(what, expected="an SM2 key, or an RSA key of that length") from None
+
     def verify_signed_by(self, issuer: Certificate) -> None:
         """Check the signature on this certificate with the issuer's key; names are not compared.
 
+        An SM2 certificate is signed with SM2-SM3. Only RSA certificates, which only the RSA suites
+        use, may be signed by an RSA CA.
+
         Raises:
-            CertificateVerifyError: BAD_SIGNATURE, or UNSUPPORTED_KEY when the algorithm is not
-                SM2-SM3 or the issuer's key is not SM2.
+            CertificateVerifyError: BAD_SIGNATURE, or UNSUPPORTED_KEY when the algorithm or the
+                issuer's key is another.
 
         Spec: GB/T 32918.2 7.1 with the default ID; RFC 5280 6.1.3 (a)(1)
         """
         if self._algorithms not in _SM2_WITH_SM3:
-            algorithm = self._x509.signature_algorithm_oid
-            if algorithm != SM2_SIGN_WITH_SM3:
-                what = f"the certificate {self} is signed with {_oid_text(algorithm)}"
-                raise _unsupported(what, expected="SM2 with SM3 (1.2.156.10197.1.501)")
+            hash_name = self._rsa_hash()
+            if hash_name is not None:
+                self._verify_rsa(issuer, hash_name)
+                return
         key = issuer.public_key  # outside of the try: its error is a ValueError too
+        if type(key) is not SM2PublicKey:
+            raise _unsupported(f"{issuer}, which is to have signed {self} with SM2, has an RSA key")
         try:
             if self._algorithms not in _SM2_WITH_SM3 or self._signature.padding_bits():
                 raise InvalidSignature
             verify_signature(key, self._signature.as_bytes(), self._tbs_der)
         except (InvalidSignature, ValueError):
-            raise CertificateVerifyError(
-                CertificateProblem.BAD_SIGNATURE,
-                f"the signature on the certificate {self} is not by the key of {issuer}",
-                hint="The certificate was changed, or another CA of the same name issued it",
-            ) from None
+            raise self._bad_signature(issuer) from None
+
+    def _rsa_hash(self) -> str | None:
+        """The hash of the RSA signature on an RSA certificate; None for SM2 of odd parameters."""
+        hash_name, algorithm = (
+            _RSA_SIGNATURES.get(self._algorithms),
+            self._x509.signature_algorithm_oid,
+        )
+        if hash_name is not None and self._x509.public_key_algorithm_oid == RSA_ENCRYPTION:
+            return hash_name
+        if algorithm == SM2_SIGN_WITH_SM3:
+            return None
+        what = f"the certificate {self} is signed with {_oid_text(algorithm)}"
+        raise _unsupported(what, expected="SM2 with SM3 (1.2.156.10197.1.501)")
+
+    def _verify_rsa(self, issuer: Certificate, hash_name: str) -> None:
+        key = issuer.public_key
+        if not isinstance(key, RSAPublicKey):
+            raise _unsupported(f"{issuer}, which is to have signed {self} with RSA, has an SM2 key")
+        try:
+            if self._signature.padding_bits():
+                raise InvalidSignature
+            verify_rsa_signature(key, self._signature.as_bytes(), self._tbs_der, hash_name)
+        except InvalidSignature:
+            raise self._bad_signature(issuer) from None
+
+    def _bad_signature(self, issuer: Certificate) -> CertificateVerifyError:
+        return CertificateVerifyError(
+            CertificateProblem.BAD_SIGNATURE,
+            f"the signature on the certificate {self} is not by the key of {issuer}",
+            hint="The certificate was changed, or another CA of the same name issued it",
+        )
 
     @cached_property
     def self_issued(self) -> bool:
@@ -440,5 +509,5 @@ def _unsupported(
         CertificateProblem.UNSUPPORTED_KEY,
         what,
         expected=expected,
-        hint="TLCP's ECC and ECDHE suites need SM2 certificates",
+        hint="TLCP's ECC and ECDHE suites need SM2 certificates, its RSA suites RSA ones",
     )

@@ -17,6 +17,8 @@ from cryptography.x509 import Name, NameAttribute, ObjectIdentifier
 from tlcp.crypto.keyfile import EcAlgorithm
 
 __all__ = [
+    "RSA_ENCRYPTION",
+    "RSA_SIGN_WITH",
     "SM2_SIGN_WITH_SM3",
     "CertificateDer",
     "ExtensionDer",
@@ -30,6 +32,13 @@ __all__ = [
 ]
 
 SM2_SIGN_WITH_SM3: Final = ObjectIdentifier("1.2.156.10197.1.501")
+RSA_ENCRYPTION: Final = ObjectIdentifier("1.2.840.113549.1.1.1")
+#: sha256WithRSAEncryption and its like -> the hash.  Spec: RFC 4055 5
+RSA_SIGN_WITH: Final = {
+    ObjectIdentifier("1.2.840.113549.1.1.11"): "sha256",
+    ObjectIdentifier("1.2.840.113549.1.1.12"): "sha384",
+    ObjectIdentifier("1.2.840.113549.1.1.13"): "sha512",
+}
 
 
 @asn1.sequence

@@ -103,12 +103,18 @@ def _as_secret(value: Any, complaint: str, *, required: bool = False) -> bytes |
 
 
 def load_cas(
-    cafile: CertFile | None, capath: CertFile | None, cadata: Any
+    cafile: CertFile | None, capath: CertFile | None, cadata: Any, *, rsa: bool = False
 ) -> tuple[list[Certificate], int]:
     """What ``TLCPContext.load_verify_locations`` loads; arguments as there.
 
+    Args:
+        cafile: as there.
+        capath: as there.
+        cadata: as there.
+        rsa: take RSA certificates, too.
+
     Returns:
-        The SM2 certificates, and how many others there are.
+        The certificates that can be used, and how many others there are.
 
     Raises:
         TypeError: all three are None, or one has the wrong type.
@@ -120,11 +126,11 @@ def load_cas(
     sources: list[tuple[list[Certificate], int]] = []
     if cafile is not None:
         path = as_path(cafile, "cafile")
-        sources.append(read_cas(Path(path).read_bytes(), path))
+        sources.append(read_cas(Path(path).read_bytes(), path, rsa=rsa))
     if capath is not None:
-        sources.append(read_ca_directory(as_path(capath, "capath")))
+        sources.append(read_ca_directory(as_path(capath, "capath"), rsa=rsa))
     if cadata is not None:
-        sources.append(read_cas(_cadata(cadata), "cadata"))
+        sources.append(read_cas(_cadata(cadata), "cadata", rsa=rsa))
     return [one for found, _ in sources for one in found], sum(others for _, others in sources)
 
 

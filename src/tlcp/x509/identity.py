@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tlcp.crypto.keyfile import load_private_key
-from tlcp.crypto.keys import PrivateKey
+from tlcp.crypto.keyfile import load_any_private_key
+from tlcp.crypto.keys import AnyPrivateKey, PrivateRSAKey
 from tlcp.crypto.pem import is_pem, split_pem, to_pem
+from tlcp.crypto.rsa import RSAPrivateKey, RSAPublicKey
 from tlcp.errors import CertificateVerifyError, ConfigError
+from tlcp.suites import KeyKind
 from tlcp.x509.certificate import Certificate, load_pem_certificates
 from tlcp.x509.usage import can_encrypt, can_sign, looks_swapped
 
@@ -25,7 +27,7 @@ __all__ = ["Identity"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Identity:
-    """A pair of certificates with their keys; checked when made.
+    """A pair of certificates with their keys, all SM2 or all RSA; checked when made.
 
     Attributes:
         sign_cert, sign_key: the signing certificate and its private key.
@@ -39,9 +41,9 @@ class Identity:
     """
 
     sign_cert: Certificate
-    sign_key: PrivateKey
+    sign_key: AnyPrivateKey
     enc_cert: Certificate | None = None
-    enc_key: PrivateKey | None = None
+    enc_key: AnyPrivateKey | None = None
     chain: tuple[Certificate, ...] = ()
 
     def __post_init__(self) -> None:
@@ -64,7 +66,7 @@ class Identity:
 
         Args:
             sign_cert: PEM; the signing certificate first, CA certificates may follow.
-            sign_key: its private key, PEM or DER, PKCS#8 or SEC1.
+            sign_key: its private key, PEM or DER; PKCS#8, SEC1 or PKCS#1.
             enc_cert: PEM; the encryption certificate first, CA certificates may follow.
             enc_key: its private key.
             password: for encrypted keys (PKCS#8).
@@ -124,8 +126,8 @@ class Identity:
         data = [_read(path, "certificates and keys") for path in paths]
         certificates = [c for pem in data for c in _certificates_within(pem, where)]
         keys = [key for pem in data for key in _keys_within(pem, where, password)]
-        points = {c: _point(c, f"certificate in {where}") for c in certificates}
-        pairs = [(c, k) for k in keys for c, p in points.items() if p == k.public_point]
+        publics = {c: _public(c, f"certificate in {where}") for c in certificates}
+        pairs = [(c, k) for k in keys for c, p in publics.items() if p == _public_of(k)]
         signing = [pair for pair in pairs if can_sign(pair[0])]
         if not signing:
             raise ConfigError(
@@ -139,6 +141,11 @@ class Identity:
             raise ConfigError(f"{where}: a key fits none of the certificates that encrypt")
         chain = tuple(c for c in certificates if c not in (sign_cert, enc_cert))
         return cls(sign_cert, sign_key, enc_cert, enc_key, chain)
+
+    @property
+    def key_kind(self) -> KeyKind:
+        """The kind of all its keys, and so of the suites that it can serve."""
+        return self.sign_cert.key_kind
 
     @property
     def fingerprint(self) -> bytes:
@@ -227,20 +234,28 @@ def _usages(certificate: Certificate) -> str:
 
 
 def _check_keys(identity: Identity) -> None:
-    sign_point = _point(identity.sign_cert, "signing certificate")
+    sign_public = _public(identity.sign_cert, "signing certificate")
+    _check_kind(identity.sign_cert, identity.sign_key, "signing")
+    sign_fits = _public_of(identity.sign_key) == sign_public
     if identity.enc_cert is None or identity.enc_key is None:
-        if identity.sign_key.public_point != sign_point:
+        if not sign_fits:
             raise ConfigError(_mismatch("signing", identity.sign_cert))
         return
-    enc_point = _point(identity.enc_cert, "encryption certificate")
-    sign_fits = identity.sign_key.public_point == sign_point
-    enc_fits = identity.enc_key.public_point == enc_point
-    if not sign_fits and identity.sign_key.public_point == enc_point:
+    enc_public = _public(identity.enc_cert, "encryption certificate")
+    _check_kind(identity.enc_cert, identity.enc_key, "encryption")
+    kinds = identity.sign_cert.key_kind, identity.enc_cert.key_kind
+    if kinds[0] is not kinds[1]:
+        raise ConfigError(
+            f"the signing certificate has an {kinds[0].value} key, the encryption certificate an "
+            f"{kinds[1].value} key; both must be of one kind"
+        )
+    enc_fits = _public_of(identity.enc_key) == enc_public
+    if not sign_fits and _public_of(identity.sign_key) == enc_public:
         raise ConfigError(
             "signing and encryption keys look swapped: "
             "the signing key belongs to the encryption certificate"
         )
-    if not enc_fits and identity.enc_key.public_point == sign_point:
+    if not enc_fits and _public_of(identity.enc_key) == sign_public:
         raise ConfigError(
             "signing and encryption keys look swapped: "
             "the encryption key belongs to the signing certificate"
@@ -251,6 +266,19 @@ def _check_keys(identity: Identity) -> None:
         raise ConfigError(_mismatch("encryption", identity.enc_cert))
 
 
+def _check_kind(certificate: Certificate, key: AnyPrivateKey, role: str) -> None:
+    wanted = certificate.key_kind
+    is_rsa = isinstance(key, PrivateRSAKey)
+    if is_rsa is (wanted is KeyKind.RSA):
+        return
+    bits = f" of {key.bits} bits" if isinstance(key, RSAPrivateKey) else ""
+    raise ConfigError(
+        f"{role} key: expected an {wanted.value} private key, "
+        f"got an {'RSA' if is_rsa else 'SM2'} key{bits}; the certificate {certificate} is "
+        f"for an {wanted.value} key"
+    )
+
+
 def _mismatch(role: str, certificate: Certificate) -> str:
     return (
         f"the {role} key does not match the {role} certificate {certificate}; "
@@ -258,12 +286,17 @@ def _mismatch(role: str, certificate: Certificate) -> str:
     )
 
 
-def _point(certificate: Certificate, role: str) -> bytes:
+def _public(certificate: Certificate, role: str) -> bytes:
+    """The public key in the form that ``_public_of`` gives."""
     try:
-        _ = certificate.public_key
+        key = certificate.public_key
     except CertificateVerifyError as error:
         raise ConfigError(f"the {role} cannot be used: {error.what}; expected SM2") from error
-    return certificate.public_point
+    return key.der if isinstance(key, RSAPublicKey) else key.point
+
+
+def _public_of(key: AnyPrivateKey) -> bytes:
+    return key.public_der if isinstance(key, PrivateRSAKey) else key.public_point
 
 
 def _read(path: str | Path, role: str) -> bytes:
@@ -277,7 +310,7 @@ def _load_certificates(path: str | Path, role: str) -> tuple[Certificate, ...]:
     return _parse_certificates(_read(path, role), f"{role} {path}")
 
 
-def _load_key(path: str | Path, role: str, password: bytes | None) -> PrivateKey:
+def _load_key(path: str | Path, role: str, password: bytes | None) -> AnyPrivateKey:
     return _parse_key(_read(path, role), f"{role} {path}", password)
 
 
@@ -288,9 +321,9 @@ def _parse_certificates(data: bytes, role: str) -> tuple[Certificate, ...]:
         raise ConfigError(f"{role}: {error}{_crossed(data, 'KEY')}") from error
 
 
-def _parse_key(data: bytes, role: str, password: bytes | None) -> PrivateKey:
+def _parse_key(data: bytes, role: str, password: bytes | None) -> AnyPrivateKey:
     try:
-        return load_private_key(data, password)
+        return load_any_private_key(data, password)
     except ConfigError as error:
         raise ConfigError(f"{role}: {error}{_crossed(data, 'CERTIFICATE')}") from None
 
@@ -312,6 +345,6 @@ def _certificates_within(data: bytes, where: str) -> tuple[Certificate, ...]:
     return _parse_certificates(data, where)
 
 
-def _keys_within(data: bytes, where: str, password: bytes | None) -> list[PrivateKey]:
+def _keys_within(data: bytes, where: str, password: bytes | None) -> list[AnyPrivateKey]:
     blocks = [block for block in split_pem(data) if block.label.endswith("PRIVATE KEY")]
     return [_parse_key(to_pem(block.label, block.der), where, password) for block in blocks]

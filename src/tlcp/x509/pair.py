@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, MisuseError
+from tlcp.suites import KeyKind
 from tlcp.x509 import signatures
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.chain import Purpose, verify_chain
@@ -131,6 +132,7 @@ def verify_pair(
     now: datetime.datetime,
     host: str | None,
     need_enc: bool,
+    kind: KeyKind = KeyKind.SM2,
     allow_single: bool = False,
     allow_two_subjects: bool = False,
 ) -> VerifiedPair:
@@ -143,6 +145,7 @@ def verify_pair(
         now: the moment at which all must be valid; aware.
         host: the name or address that both certificates must have; None = not checked.
         need_enc: the suite uses the peer's encryption certificate.
+        kind: of the keys that the suite uses.
         allow_single: accept one certificate for both roles.
         allow_two_subjects: accept a pair whose subjects differ.  Only sound when ``host`` is
             checked or the CA issues to one owner: nothing else ties the two together.
@@ -155,7 +158,7 @@ def verify_pair(
     Spec: GB/T 38636-2020 6.4.5.3.  Interop: the pairs that Tongsuo's and TASSL's scripts make are
     named "server sign" and "server enc"
     """
-    sign, enc, rest = _take_pair(certificates, role, need_enc, allow_single)
+    sign, enc, rest = _take_pair(certificates, role, need_enc, kind, allow_single)
     check_usages(sign, enc, f"{role}'s")
     if not allow_two_subjects:
         _check_one_subject(sign, enc, role)
@@ -186,17 +189,19 @@ def accept_unverified_pair(
     *,
     role: Purpose,
     need_enc: bool,
+    kind: KeyKind = KeyKind.SM2,
     allow_single: bool = False,
 ) -> VerifiedPair:
     """Take a peer's certificate list without asking whether to trust it.
 
     What the handshake cannot do without still holds: the certificates can be read, the ones it
-    needs are there, and their keys are points of the SM2 curve.
+    needs are there, and their keys can be used in the suite.
 
     Args:
         certificates: DER, in the order of the Certificate message; not empty.
         role: what the peer is, "server" or "client".
         need_enc: the suite uses the peer's encryption certificate.
+        kind: of the keys that the suite uses.
         allow_single: accept one certificate for both roles.
 
     Raises:
@@ -205,19 +210,23 @@ def accept_unverified_pair(
 
     Spec: GB/T 38636-2020 6.4.5.3
     """
-    sign, enc, rest = _take_pair(certificates, role, need_enc, allow_single)
+    sign, enc, rest = _take_pair(certificates, role, need_enc, kind, allow_single)
     return VerifiedPair(sign, enc, rest, (), (), verified=False, token=_TOKEN)
 
 
 def _take_pair(
-    certificates: Sequence[bytes], role: Purpose, need_enc: bool, allow_single: bool
+    certificates: Sequence[bytes],
+    role: Purpose,
+    need_enc: bool,
+    kind: KeyKind,
+    allow_single: bool,
 ) -> tuple[Certificate, Certificate | None, tuple[Certificate, ...]]:
     sign, enc, rest = split_certificates(certificates, allow_single=allow_single)
     if enc is None and need_enc:
         raise _no_enc(role, len(certificates))
     for certificate, which in ((sign, _SIGNING), (enc, _ENCRYPTION)):
         if certificate is not None:
-            _check_key(certificate, which)
+            _check_key(certificate, which, kind)
     return sign, enc, rest
 
 
@@ -234,12 +243,22 @@ def _read(der: bytes, at: int, count: int) -> Certificate:
         ) from error
 
 
-def _check_key(certificate: Certificate, which: str) -> None:
+def _check_key(certificate: Certificate, which: str, kind: KeyKind) -> None:
     try:
-        _ = certificate.public_key
+        found = certificate.key_kind
     except CertificateVerifyError as error:
         error.which = which
         raise
+    if found is not kind:
+        raise CertificateVerifyError(
+            CertificateProblem.UNSUPPORTED_KEY,
+            f"the {which} {certificate} has an {found.value} key, and the cipher suite is for "
+            f"{kind.value} keys",
+            which=which,
+            expected=f"an {kind.value} key",
+            hint="TLCP's ECC and ECDHE suites need SM2 certificates, its RSA suites RSA ones; "
+            "change the certificates or the suites",
+        )
 
 
 def _no_enc(role: Purpose, count: int) -> CertificateVerifyError:

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from tlcp.crypto.rsa import RSAPublicKey
 from tlcp.crypto.sm2 import SM2PublicKey
 from tlcp.x509.recent import Recent
 
-__all__ = ["MAX_REMEMBERED", "forget", "verify_signature"]
+__all__ = ["MAX_REMEMBERED", "forget", "verify_rsa_signature", "verify_signature"]
 
 MAX_REMEMBERED: Final = 1024
 _MAX_BYTES: Final = 4096  # of a certificate worth remembering: at most 4 MiB are held in all
 
-_Fact = tuple[bytes, bytes, bytes]  # public point, signature, what is signed
+_Fact = tuple[bytes, ...]  # public key, signature, what is signed; for RSA also the hash
 
 _facts: Recent[_Fact, bool] = Recent(MAX_REMEMBERED)
 
@@ -45,6 +46,30 @@ def verify_signature(key: SM2PublicKey, signature: bytes, signed: bytes) -> None
     if _facts.get(fact):
         return
     key.verify(signature, signed)
+    if len(signature) + len(signed) <= _MAX_BYTES:
+        _facts.put(fact, True)
+
+
+def verify_rsa_signature(
+    key: RSAPublicKey, signature: bytes, signed: bytes, hash_name: str
+) -> None:
+    """Check an RSASSA-PKCS1-v1_5 signature, unless it has held before.
+
+    Args:
+        key: the issuer's.
+        signature: as long as the key.
+        signed: DER of TBSCertificate.
+        hash_name: "sha256", "sha384" or "sha512".
+
+    Raises:
+        InvalidSignature: it does not hold.
+
+    Spec: RFC 8017 8.2.2
+    """
+    fact = (key.der, signature, signed, hash_name.encode())
+    if _facts.get(fact):
+        return
+    key.verify(signature, signed, hash_name=hash_name)
     if len(signature) + len(signed) <= _MAX_BYTES:
         _facts.put(fact, True)
 

@@ -18,6 +18,7 @@ __all__ = ["TrustStore", "read_ca_directory", "read_cas"]
 
 _LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 _MOST_PREPARED = 256  # CAs whose keys get a table for fast verification: 2 MiB at the most
+_RSA_DER = bytes.fromhex("06092a864886f70d010101")  # 1.2.840.113549.1.1.1
 _SM2_CURVE_DER = bytes.fromhex("06082a811ccf5501822d")  # 1.2.156.10197.1.301
 
 
@@ -39,7 +40,7 @@ class TrustStore:
         """Trust every certificate of a PEM file.
 
         Raises:
-            ConfigError: it holds none, or one that cannot be read or has no SM2 key.
+            ConfigError: it holds none, or one that cannot be read or whose key is not supported.
         """
         return cls(load_pem_certificates(pem))
 
@@ -61,7 +62,8 @@ class TrustStore:
         """Trust one certificate; twice is once.
 
         Raises:
-            ConfigError: its key is not SM2, so that it could never verify anything.
+            ConfigError: its key is neither SM2 nor RSA (which verifies RSA certificates only), so
+                that it could never verify anything.
         """
         try:
             key = certificate.public_key
@@ -105,19 +107,21 @@ class TrustStore:
         return len(self._anchors)
 
 
-def read_cas(data: bytes, source: str) -> tuple[list[Certificate], int]:
+def read_cas(data: bytes, source: str, *, rsa: bool = False) -> tuple[list[Certificate], int]:
     """The SM2 certificates among many of all kinds, and how many there are of the others.
 
     Args:
         data: PEM, or DER one after the other; what follows the last one is ignored, as in ``ssl``.
         source: where it comes from, for the error.
+        rsa: take RSA certificates, too: RSA suites are enabled.
 
     Raises:
         ConfigError: it holds no certificate, or none that can be read.
     """
     usable, others, broken = list[Certificate](), 0, 0
     for der in _pem_ders(data) if is_pem(data) else _ders(data):
-        if _SM2_CURVE_DER not in der:  # spares reading the 150 TLS roots of a system
+        # spares reading the 150 TLS roots of a system
+        if _SM2_CURVE_DER not in der and not (rsa and _RSA_DER in der):
             others, broken = (others + 1, broken) if _is_sequence(der) else (others, broken + 1)
             continue
         try:
@@ -133,7 +137,7 @@ def read_cas(data: bytes, source: str) -> tuple[list[Certificate], int]:
     return usable, others + broken
 
 
-def read_ca_directory(path: str | Path) -> tuple[list[Certificate], int]:
+def read_ca_directory(path: str | Path, *, rsa: bool = False) -> tuple[list[Certificate], int]:
     """The SM2 CA certificates in the PEM files of a directory, and how many others there are.
 
     Keys, end certificates and what cannot be read are passed over: in a directory that somebody
@@ -141,6 +145,7 @@ def read_ca_directory(path: str | Path) -> tuple[list[Certificate], int]:
 
     Args:
         path: the directory; subdirectories are not looked into.
+        rsa: as for ``read_cas``.
 
     Raises:
         OSError: there is no such directory.
@@ -149,7 +154,7 @@ def read_ca_directory(path: str | Path) -> tuple[list[Certificate], int]:
     for file in sorted(Path(path).iterdir()):
         with contextlib.suppress(OSError, ConfigError):
             if file.is_file() and is_pem(data := file.read_bytes()):
-                found, rest = read_cas(data, str(file))
+                found, rest = read_cas(data, str(file), rsa=rsa)
                 usable += (one for one in found if one.is_ca)
                 others += rest
     return usable, others

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives import hashes, hmac
 
-from tlcp.crypto.prf import prf_sm3
+from tlcp.crypto.prf import prf, prf_sha256, prf_sm3
 
 
 def hmac_sm3(key: bytes, data: bytes) -> bytes:
@@ -41,3 +41,21 @@ def test_every_length_of_seed() -> None:
     for length in range(200):
         seed = bytes(range(length))
         assert prf_sm3(bytes(48), b"", seed, 70) == p_sm3(bytes(48), seed, 70)
+
+
+def test_sha256_is_that_of_tls() -> None:
+    """The test vector for P_SHA256 that was posted to the TLS working group's list in 2009."""
+    secret = bytes.fromhex("9bbe436ba940f017b17652849a71db35")
+    seed = bytes.fromhex("a0ba9f936cda311827a6f796ffd5198c")
+    out = prf_sha256(secret, b"test label", seed, 100)
+    assert out.hex().startswith("e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a")
+    assert out.hex().endswith("87347b66")
+    assert [prf_sha256(secret, b"", seed, n) for n in (0, 1, 33)] == [
+        prf_sha256(secret, b"", seed, 64)[:n] for n in (0, 1, 33)
+    ]
+
+
+def test_the_hash_is_chosen_by_name() -> None:
+    arguments = (b"secret", b"label", b"seed", 48)
+    assert prf("sm3", *arguments) == prf_sm3(*arguments)
+    assert prf("sha256", *arguments) == prf_sha256(*arguments)

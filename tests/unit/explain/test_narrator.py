@@ -273,6 +273,39 @@ def test_a_resumed_session_is_told() -> None:
         data = message.encode()
         told = narrator.tell(TracedMessage(sender, ContentType.HANDSHAKE, data, False))
     assert "that session goes on" in field(told, "session_id").meaning
+    assert "master secret" in field(told, "cipher_suite").meaning  # no new key exchange
+
+
+def test_a_ticket_is_told_from_its_request_to_its_return() -> None:
+    narrator, ticket = Narrator(), b"t" * 40
+    asked, promised = messages.Extension(35, b""), messages.Extension(35, b"")
+    brought = messages.Extension(35, ticket)
+    session = bytes(range(32))
+    told = [
+        narrator.tell(TracedMessage(sender, ContentType.HANDSHAKE, message.encode(), False))
+        for sender, message in (
+            ("client", client_hello(extensions=(asked,))),
+            (
+                "server",
+                messages.ServerHello(TLCP_VERSION, HELLO, b"", 0xE053, 0, (promised,)),
+            ),
+            ("server", messages.NewSessionTicket(7200, ticket)),
+            ("client", client_hello(session_id=session, extensions=(brought,))),
+            ("server", messages.ServerHello(TLCP_VERSION, HELLO, session, 0xE053, 0)),
+            ("server", messages.NewSessionTicket(0, ticket)),
+            ("server", messages.NewSessionTicket(0, b"")),
+        )
+    ]
+    extension = "ext. session_ticket(35)"
+    assert "asks for a session ticket" in field(told[0], extension).meaning
+    assert "the ticket that follows" in field(told[1], "session_id").meaning
+    assert "a NewSessionTicket will follow" in field(told[1], extension).meaning
+    assert "40 bytes: the session" in field(told[2], "ticket").meaning
+    assert "goes with the ticket" in field(told[3], "session_id").meaning
+    assert "the ticket of an earlier connection, 40 bytes" in field(told[3], extension).meaning
+    assert "40 bytes: a fresh ticket" in field(told[5], "ticket").meaning
+    assert "does not say how long" in field(told[5], "lifetime").meaning
+    assert field(told[6], "ticket").meaning == "the server gives none after all"
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,10 @@ def refused(sign_cert: bytes, sign_key: bytes, enc_cert: bytes = b"", enc_key: b
 def test_good_identity() -> None:
     identity = Identity.from_pem(*GOOD)
     assert (identity.sign_cert, identity.enc_cert) == (SIGN_LEAF.cert, ENC_LEAF.cert)
+    assert isinstance(identity.sign_key, PrivateKey)
     assert identity.sign_key.public_point == SIGN_LEAF.cert.public_point
     assert identity.enc_key is not None
+    assert isinstance(identity.enc_key, PrivateKey)
     assert identity.enc_key.public_point == ENC_LEAF.cert.public_point
     assert identity.certificate_list() == (SIGN_LEAF.der, ENC_LEAF.der)
 

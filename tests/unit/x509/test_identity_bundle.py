@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tlcp.crypto.keyfile import dump_private_key
+from tlcp.crypto.keys import PrivateKey
 from tlcp.crypto.pem import to_pem
 from tlcp.errors import ConfigError
 from tlcp.pki.build import certificate_pem
@@ -32,8 +33,10 @@ def bundle(folder: Path, *blocks: bytes) -> Identity:
 def test_any_order(order: tuple[str, ...], tmp_path: Path) -> None:
     identity = bundle(tmp_path, *((BLOCKS | {"CA": CA})[block] for block in order))
     assert (identity.sign_cert, identity.enc_cert) == (WORLD.sign.cert, WORLD.enc.cert)
+    assert isinstance(identity.sign_key, PrivateKey)
     assert identity.sign_key.public_point == WORLD.sign.key.public_point
     assert identity.enc_key is not None
+    assert isinstance(identity.enc_key, PrivateKey)
     assert identity.enc_key.public_point == WORLD.enc.key.public_point
     assert identity.chain == (WORLD.sub.cert,)
 
