@@ -242,7 +242,8 @@ class Connection:
     # ---- incoming records ------------------------------------------------------------------
 
     def _dispatch(self, content_type: int, data: bytes) -> None:
-        self._refuse_in_between(content_type)
+        if self._alert_bytes or self._handshake_bytes:
+            self._refuse_in_between(content_type)
         if content_type == ContentType.HANDSHAKE:
             self._on_handshake(data)
             return
@@ -298,9 +299,10 @@ class Connection:
             self._on_message(raw)
 
     def _on_message(self, raw: bytes) -> None:
-        protected = self._records.reads_protected
-        self._trace(self.peer_role, ContentType.HANDSHAKE, raw, protected=protected)
-        if self._asks_to_renegotiate(raw):
+        if self._config.trace is not None:
+            protected = self._records.reads_protected
+            self._trace(self.peer_role, ContentType.HANDSHAKE, raw, protected=protected)
+        if raw[0] <= HandshakeType.CLIENT_HELLO and self._asks_to_renegotiate(raw):
             return
         if self._machine.done:
             what = f"a handshake message of type {raw[0]} came after the handshake"
@@ -388,8 +390,9 @@ class Connection:
     # ---- outgoing records and errors ---------------------------------------------------------
 
     def _send(self, content_type: int, data: bytes) -> None:
-        protected = self._records.writes_protected
-        self._trace(self.role, content_type, data, protected=protected)
+        if self._config.trace is not None:
+            protected = self._records.writes_protected
+            self._trace(self.role, content_type, data, protected=protected)
         self._outgoing.append(self._records.seal(content_type, data))
 
     def _send_alert(self, level: int, description: int) -> None:

@@ -31,7 +31,7 @@ class Quirk(enum.Enum):
     NO_SESSION_ID = _text(
         "names no session id",
         "不给会话标识，不能恢复会话",
-        "gmssl tongsuo-tickets",
+        "gmssl",
     )
     TICKET = _text(
         "gives a session ticket (RFC 5077)",
@@ -86,7 +86,6 @@ class Quirk(enum.Enum):
     # of either
     ENC_LAST = _text("sends its encryption certificate last", "加密证书放在最后", "old-tassl")
     ROOT_SENT = _text("sends the root too", "连根证书一并发送", "tongsuo tassl")
-    EMPTY_RECORDS = _text("sends empty records before data", "数据前发送空记录", "tongsuo tassl")
 
     def __repr__(self) -> str:
         return f"Quirk.{self.name}"

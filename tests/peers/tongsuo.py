@@ -122,6 +122,8 @@ class TongsuoContext:
             names = lib.SSL_load_client_CA_file(ca)
             self._check(bool(names), str(files.ca))
             lib.SSL_CTX_set_client_CA_list(self._ctx, names)  # takes ownership
+            # without it a server that asks for certificates refuses to resume
+            lib.SSL_CTX_set_session_id_context(self._ctx, b"tests", 5)
 
     def _check(self, result: int, what: str) -> None:
         if result != 1:
@@ -161,8 +163,31 @@ class TongsuoContext:
         self.close()
 
 
+class TongsuoSession:
+    """A session that a client got, for a later connection; free it with ``close``.
+
+    Attributes:
+        has_ticket: whether it is continued by a ticket (RFC 5077) and not by its id.
+    """
+
+    def __init__(self, lib: c.CDLL, ssl: int) -> None:
+        self._lib = lib
+        self.handle: int | None = lib.SSL_get1_session(ssl)
+        self.has_ticket = bool(self.handle and lib.SSL_SESSION_has_ticket(self.handle))
+
+    def close(self) -> None:
+        """Give it up."""
+        if self.handle is not None:
+            self._lib.SSL_SESSION_free(self.handle)
+            self.handle = None
+
+
 class TongsuoPeer:
     """One TLCP connection of Tongsuo over memory BIOs.
+
+    Args:
+        context: whose certificates and settings it uses; a server's sessions live there.
+        session: for a client, what to continue.
 
     Attributes:
         alerts: alerts sent and received so far, in order.
@@ -170,7 +195,7 @@ class TongsuoPeer:
         eof: True once the other side's close_notify has come.
     """
 
-    def __init__(self, context: TongsuoContext) -> None:
+    def __init__(self, context: TongsuoContext, session: TongsuoSession | None = None) -> None:
         self._context = context  # its key log callback must outlive the SSL object
         self.lib = lib = context.lib
         self.alerts: list[Alert] = []
@@ -184,6 +209,8 @@ class TongsuoPeer:
         self._info = lt.InfoCallback(self._on_info)
         lib.SSL_set_info_callback(self._ssl, self._info)
         self._buffer = c.create_string_buffer(_BUFFER_BYTES)
+        if session is not None:
+            lib.SSL_set_session(self._ssl, session.handle)
 
     def _on_info(self, _ssl: int, where: int, value: int) -> None:
         if where & lt.CB_ALERT:
@@ -277,6 +304,15 @@ class TongsuoPeer:
         cipher = self.lib.SSL_get_current_cipher(self._live)
         name: bytes = self.lib.SSL_CIPHER_get_name(cipher) if cipher else b""
         return name.decode()
+
+    @property
+    def resumed(self) -> bool:
+        """Whether an earlier session was continued."""
+        return bool(self.lib.SSL_session_reused(self._live))
+
+    def session(self) -> TongsuoSession:
+        """What a client got to continue later; ask once the handshake is done."""
+        return TongsuoSession(self.lib, self._live)
 
     @property
     def peer_certificate_der(self) -> bytes | None:

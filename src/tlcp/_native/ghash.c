@@ -87,8 +87,11 @@ void ghash_set_key(ghash_key *key, const uint8_t h[16])
     gf128 *last = &key->power[GHASH_POWERS - 1];
     last->v[1] = (x.v[1] << 1 | x.v[0] >> 63) ^ (carry & 0xc200000000000000ULL);
     last->v[0] = x.v[0] << 1 ^ (carry & 1);
-    for (int i = GHASH_POWERS - 2; i >= 0; i--)
-        multiply(&key->power[i], &key->power[i + 1], last);
+    static const uint8_t zeros[16];
+    for (int i = GHASH_POWERS - 2; i >= 0; i--) {
+        key->power[i] = key->power[i + 1];
+        ghash_best()(key, &key->power[i], zeros, sizeof zeros); /* times H */
+    }
     wipe(&x, sizeof x);
 }
 

@@ -35,7 +35,6 @@ _NAMES = {
     "openhitls": "openHiTLS",
     "tassl": "TASSL",
     "tongsuo": "Tongsuo",
-    "tongsuo-tickets": "Tongsuo with tickets",
 }
 
 

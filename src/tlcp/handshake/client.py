@@ -314,10 +314,11 @@ class ClientEndpoint(Endpoint):
         return decode_extension(answer, StapledStatus).response, False
 
     def _note_quirks(self, hello: ServerHello) -> None:
+        ticket = _has(hello, ExtensionType.SESSION_TICKET)
         quirks = {
-            Quirk.NO_SESSION_ID: not hello.session_id,
+            Quirk.NO_SESSION_ID: not hello.session_id and not ticket,
             Quirk.RENEGOTIATION_INFO: _has(hello, ExtensionType.RENEGOTIATION_INFO),
-            Quirk.TICKET: _has(hello, ExtensionType.SESSION_TICKET),
+            Quirk.TICKET: ticket,
             Quirk.SERVER_NAME_ANSWERED: _has(hello, ExtensionType.SERVER_NAME),
             Quirk.DOWNGRADE_SENTINEL: hello.random.endswith(_DOWNGRADE_SENTINELS),
         }

@@ -32,16 +32,17 @@ class Transcript:
     bytes received, never a re-encoding.
     """
 
-    __slots__ = ("_hash", "_raw", "_rsa")
+    __slots__ = ("_hash", "_raw", "_rsa", "_waiting")
 
     def __init__(self) -> None:
         self._hash: _Hash = SM3()
+        self._waiting = list[bytes]()  # to be hashed together, when the hash is asked for
         self._rsa = False
         self._raw: list[bytes] | None = []
 
     def add(self, raw: bytes) -> None:
         """Append one message."""
-        self._hash.update(raw)
+        self._waiting.append(raw)
         if self._raw is not None:
             self._raw.append(raw)
 
@@ -60,10 +61,13 @@ class Transcript:
         """Hash as the suite agreed on wants it; called while ``raw`` is still there."""
         self._rsa = suite.key_kind is KeyKind.RSA
         if suite.hash == "sha256":
-            self._hash = hashlib.sha256(self.raw)
+            self._hash, self._waiting = hashlib.sha256(), [self.raw]
 
     def digest(self) -> bytes:
         """The suite's hash over all messages so far; 32 bytes."""
+        if self._waiting:
+            self._hash.update(b"".join(self._waiting))
+            self._waiting.clear()
         return self._hash.digest()
 
     def signed_digest(self) -> bytes:

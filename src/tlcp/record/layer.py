@@ -115,6 +115,11 @@ class RecordLayer:
             self._offset += sum(more) + HEADER_BYTES * len(more)
         if content_type == ContentType.ALERT:
             self._refuse_clear_alert(header)
+        if self._reads.is_null:
+            self._check_plaintext(content_type, header.length)
+            body = bytes(self._buffer[start + HEADER_BYTES : self._offset])
+            self._ready.append((content_type, body))
+            return
         opened = self._reads.open_records(content_type, self._buffer, start, lengths)
         self._late_error = opened.error
         for length in opened.lengths:

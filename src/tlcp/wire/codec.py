@@ -8,9 +8,10 @@ Spec: GB/T 38636-2020 6.2
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, get_type_hints
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, get_type_hints
 
 from tlcp.errors import DecodeError
 from tlcp.wire.reader import Notes, Reader
@@ -95,14 +96,17 @@ class Opaque:
 
     def open(self, r: Reader) -> Reader:
         """Read the length and return a reader over that many bytes."""
-        size = self.prefix.read(r)
-        if not self.lo <= size <= self.hi:
-            raise DecodeError(f"its length {size} is outside {self.lo}..{self.hi}")
-        return r.window(size)
+        return r.window(self._size(r))
 
     def read(self, r: Reader) -> bytes:
         """Read length and bytes."""
-        return self.open(r).rest()
+        return r.take(self._size(r))
+
+    def _size(self, r: Reader) -> int:
+        size = r.uint(self.prefix.size)
+        if not self.lo <= size <= self.hi:
+            raise DecodeError(f"its length {size} is outside {self.lo}..{self.hi}")
+        return size
 
     def write(self, out: bytearray, value: bytes) -> None:
         """Append length and bytes."""
@@ -127,6 +131,9 @@ class Vector(Generic[T]):
             while inner.more():
                 items.append(inner.named(f"[{len(items)}]", read))
             return tuple(items)
+        two_bytes = isinstance(self.item, Uint) and self.item.size == 2
+        if two_bytes and inner.left % 2 == 0:  # lists of suites are long: all at once
+            return cast("tuple[T, ...]", struct.unpack(f">{inner.left // 2}H", inner.rest()))
         try:
             while inner.more():
                 items.append(read(inner))

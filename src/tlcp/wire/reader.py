@@ -73,7 +73,9 @@ class Reader:
 
     def uint(self, size: int) -> int:
         """Read a big-endian number of ``size`` bytes."""
-        return int.from_bytes(self.take(size), "big")
+        start = self._pos
+        self._pass(size)
+        return int.from_bytes(self._data[start : self._pos], "big")
 
     def window(self, size: int) -> Reader:
         """Cut the next ``size`` bytes off as a reader of their own."""
@@ -84,6 +86,11 @@ class Reader:
     def rest(self) -> bytes:
         """Read all that is left."""
         return self.take(self._end - self._pos)
+
+    @property
+    def left(self) -> int:
+        """How many bytes are left."""
+        return self._end - self._pos
 
     def more(self) -> bool:
         """Whether anything is left."""

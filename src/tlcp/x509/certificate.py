@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from cryptography import x509
@@ -32,13 +31,13 @@ from tlcp.x509.der import (
     RSA_ENCRYPTION,
     RSA_SIGN_WITH,
     SM2_SIGN_WITH_SM3,
-    CertificateDer,
     SignatureAlgorithm,
     SubjectPublicKeyInfo,
-    TBSCertificate,
     readable_copy,
 )
+from tlcp.x509.lazy import lazy
 from tlcp.x509.signatures import verify_rsa_signature, verify_signature
+from tlcp.x509.skeleton import cut_certificate
 
 __all__ = ["Certificate", "load_pem_certificates"]
 
@@ -84,6 +83,10 @@ _RSA_SIGNATURES: Final = {
     for parameters in (None, asn1.Null())
 }
 
+# SubjectPublicKeyInfo of an SM2 key up to the uncompressed point's coordinates.
+_SM2_KEY_INFO: Final = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
+_SM2_KEY_INFO_BYTES: Final = len(_SM2_KEY_INFO) + 64
+
 _NAME_CHARACTERS = 200  # of a name in a text
 
 
@@ -118,10 +121,10 @@ class Certificate:
     critical_unknown: tuple[str, ...]
     _x509: x509.Certificate
     _values: dict[x509.ObjectIdentifier, x509.ExtensionType]
-    _key_info: SubjectPublicKeyInfo
+    _key_info: bytes
     _tbs_der: bytes
     _algorithms: bytes
-    _signature: asn1.BitString
+    _signature: bytes
 
     def __init__(self, der: bytes) -> None:
         try:
@@ -156,12 +159,12 @@ class Certificate:
 
     # Names
 
-    @cached_property
+    @lazy
     def subject(self) -> x509.Name:
         """The subject, for showing; empty if it cannot be read."""
         return self._names[0]
 
-    @cached_property
+    @lazy
     def issuer(self) -> x509.Name:
         """The issuer, for showing; empty if it cannot be read."""
         return self._names[1]
@@ -176,14 +179,16 @@ class Certificate:
 
     # Key and signature
 
-    @cached_property
+    @lazy
     def public_point(self) -> bytes:
         """The SM2 public point: 65 bytes, 04 || x || y; on the curve only if `public_key` says so.
 
         Raises:
             CertificateVerifyError: UNSUPPORTED_KEY, the key is not SM2 or not in that form.
         """
-        info = self._key_info
+        if self._key_info.startswith(_SM2_KEY_INFO) and len(self._key_info) == _SM2_KEY_INFO_BYTES:
+            return self._key_info[-65:]
+        info = asn1.decode_der(SubjectPublicKeyInfo, self._key_info)
         try:
             key: EcAlgorithm = info.algorithm.parse(EcAlgorithm)
         except ValueError:
@@ -198,7 +203,7 @@ class Certificate:
             raise _unsupported(what, expected="65 bytes, 04 || x || y (uncompressed)")
         return point
 
-    @cached_property
+    @lazy
     def public_key(self) -> SM2PublicKey | RSAPublicKey:
         """The public key; ``key_kind`` tells which it is.
 
@@ -217,7 +222,7 @@ class Certificate:
         except ValueError as error:
             raise _malformed("its public key is not a point of the SM2 curve") from error
 
-    @cached_property
+    @lazy
     def key_kind(self) -> KeyKind:
         """The kind of its key.
 
@@ -257,9 +262,9 @@ class Certificate:
         if type(key) is not SM2PublicKey:
             raise _unsupported(f"{issuer}, which is to have signed {self} with SM2, has an RSA key")
         try:
-            if self._algorithms not in _SM2_WITH_SM3 or self._signature.padding_bits():
+            if self._algorithms not in _SM2_WITH_SM3:
                 raise InvalidSignature
-            verify_signature(key, self._signature.as_bytes(), self._tbs_der)
+            verify_signature(key, self._signature, self._tbs_der)
         except (InvalidSignature, ValueError):
             raise self._bad_signature(issuer) from None
 
@@ -281,9 +286,7 @@ class Certificate:
         if not isinstance(key, RSAPublicKey):
             raise _unsupported(f"{issuer}, which is to have signed {self} with RSA, has an SM2 key")
         try:
-            if self._signature.padding_bits():
-                raise InvalidSignature
-            verify_rsa_signature(key, self._signature.as_bytes(), self._tbs_der, hash_name)
+            verify_rsa_signature(key, self._signature, self._tbs_der, hash_name)
         except InvalidSignature:
             raise self._bad_signature(issuer) from None
 
@@ -294,12 +297,12 @@ class Certificate:
             hint="The certificate was changed, or another CA of the same name issued it",
         )
 
-    @cached_property
+    @lazy
     def self_issued(self) -> bool:
         """Subject and issuer are the same name.  Spec: RFC 5280 3.2"""
         return self.subject_der == self.issuer_der
 
-    @cached_property
+    @lazy
     def self_signed(self) -> bool:
         """Self-issued, and its own key made the signature: a root."""
         if not self.self_issued:
@@ -312,19 +315,19 @@ class Certificate:
 
     # Extensions
 
-    @cached_property
+    @lazy
     def extended_key_usage(self) -> frozenset[x509.ObjectIdentifier] | None:
         """Purposes; None without the extension.  Spec: RFC 5280 4.2.1.12"""
         usage = self.extension(x509.ExtendedKeyUsage)
         return None if usage is None else frozenset(usage)
 
-    @cached_property
+    @lazy
     def dns_names(self) -> tuple[str, ...]:
         """The dNSName entries of subjectAltName.  Spec: RFC 5280 4.2.1.6"""
         names = self.extension(x509.SubjectAlternativeName)
         return () if names is None else tuple(names.get_values_for_type(x509.DNSName))
 
-    @cached_property
+    @lazy
     def ip_addresses(self) -> tuple[IPAddress, ...]:
         """The iPAddress entries of subjectAltName.  Spec: RFC 5280 4.2.1.6"""
         names = self.extension(x509.SubjectAlternativeName)
@@ -332,19 +335,19 @@ class Certificate:
         kinds = (ipaddress.IPv4Address, ipaddress.IPv6Address)
         return tuple(address for address in found if isinstance(address, kinds))
 
-    @cached_property
+    @lazy
     def common_name(self) -> str:
         """The last CN of the subject, or ""."""
         found = self.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         return str(found[-1].value) if found else ""
 
-    @cached_property
+    @lazy
     def subject_key_id(self) -> bytes | None:
         """The subjectKeyIdentifier: a hint for building chains, no proof."""
         found = self.extension(x509.SubjectKeyIdentifier)
         return None if found is None else found.digest
 
-    @cached_property
+    @lazy
     def authority_key_id(self) -> bytes | None:
         """The keyIdentifier of authorityKeyIdentifier: a hint for building chains, no proof."""
         found = self.extension(x509.AuthorityKeyIdentifier)
@@ -355,7 +358,7 @@ class Certificate:
         """There is a nameConstraints extension, critical or not."""
         return ExtensionOID.NAME_CONSTRAINTS in self._values
 
-    @cached_property
+    @lazy
     def fingerprint_sm3(self) -> bytes:
         """SM3 of the DER, 32 bytes."""
         return sm3(self.der)
@@ -395,12 +398,7 @@ class Certificate:
 
 def _read(der: bytes) -> dict[str, Any]:
     """The attributes of a certificate; whatever is wrong with it raises here."""
-    outer = asn1.decode_der(CertificateDer, der)
-    tbs_der = asn1.encode_der(outer.tbs)
-    tbs = asn1.decode_der(TBSCertificate, tbs_der)
-    algorithms = asn1.encode_der(outer.signature_algorithm)
-    if asn1.encode_der(tbs.signature) != algorithms:
-        raise _malformed("its two signature algorithm fields differ (RFC 5280 4.1.1.2)")
+    cut = cut_certificate(der)
     try:
         parsed = x509.load_der_x509_certificate(der)
     except ValueError:
@@ -411,10 +409,10 @@ def _read(der: bytes) -> dict[str, Any]:
     constraints = values.get(ExtensionOID.BASIC_CONSTRAINTS)
     return {
         "der": der,
-        "subject_der": asn1.encode_der(tbs.subject),
-        "issuer_der": asn1.encode_der(tbs.issuer),
-        "serial_number": tbs.serial_number,
-        "version": tbs.version + 1,
+        "subject_der": cut.subject,
+        "issuer_der": cut.issuer,
+        "serial_number": parsed.serial_number,
+        "version": parsed.version.value + 1,
         "not_before": parsed.not_valid_before_utc,
         "not_after": parsed.not_valid_after_utc,
         "is_ca": isinstance(constraints, x509.BasicConstraints) and constraints.ca,
@@ -429,10 +427,10 @@ def _read(der: bytes) -> dict[str, Any]:
         ),
         "_x509": parsed,
         "_values": values,
-        "_key_info": tbs.subject_public_key_info,
-        "_tbs_der": tbs_der,
-        "_algorithms": algorithms,
-        "_signature": outer.signature,
+        "_key_info": cut.key_info,
+        "_tbs_der": cut.tbs,
+        "_algorithms": cut.algorithm,
+        "_signature": cut.signature,
     }
 
 

@@ -169,7 +169,7 @@ def verify_pair(
         enc_chain = verify_chain(enc, rest, trust, now=now, purpose=role, which=_ENCRYPTION)
     if host is not None:
         _match_both(sign, enc, host)
-    for certificate in (*sign_chain, *enc_chain):
+    for certificate in (*sign_chain[:-1], *enc_chain[:-1]):  # the store has the anchor
         if len(certificate.der) <= _MAX_KEPT_BYTES:
             _proven.put(certificate.der, certificate)
     return VerifiedPair(sign, enc, rest, sign_chain, enc_chain, verified=True, token=_TOKEN)

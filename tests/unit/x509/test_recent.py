@@ -168,4 +168,4 @@ def test_only_what_was_proven_is_kept() -> None:
         verified(trust=TrustStore([world().stranger.certificate]))
     assert len(pair._proven) == 0
     verified()
-    assert len(pair._proven) == 3  # signing, encryption, CA
+    assert len(pair._proven) == 2  # signing, encryption
