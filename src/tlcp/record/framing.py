@@ -47,7 +47,7 @@ class Header(NamedTuple):
 
 def parse_header(data: bytes | bytearray, offset: int) -> Header:
     """Read the header at ``offset``; the caller has checked that five bytes are there."""
-    return Header(*HEADER.unpack_from(data, offset))
+    return Header._make(HEADER.unpack_from(data, offset))
 
 
 def check_header(

@@ -366,7 +366,8 @@ class Certificate:
     def extension(self, kind: type[_Value]) -> _Value | None:
         """The value of one extension, as ``cryptography`` has it; None if it is not there."""
         value = self._values.get(kind.oid)
-        return value if isinstance(value, kind) else None
+        # Not isinstance: the classes are final, and their metaclass makes it slow.
+        return value if type(value) is kind else None
 
     # Python
 
@@ -407,23 +408,22 @@ def _read(der: bytes) -> dict[str, Any]:
     values = {extension.oid: extension.value for extension in extensions}
     usage = values.get(ExtensionOID.KEY_USAGE)
     constraints = values.get(ExtensionOID.BASIC_CONSTRAINTS)
+    is_ca, path_length = False, None
+    if type(constraints) is x509.BasicConstraints:
+        is_ca, path_length = constraints.ca, constraints.path_length
     return {
         "der": der,
         "subject_der": cut.subject,
         "issuer_der": cut.issuer,
         "serial_number": parsed.serial_number,
-        "version": parsed.version.value + 1,
+        "version": 3 if parsed.version is x509.Version.v3 else 1,
         "not_before": parsed.not_valid_before_utc,
         "not_after": parsed.not_valid_after_utc,
-        "is_ca": isinstance(constraints, x509.BasicConstraints) and constraints.ca,
-        "path_length": constraints.path_length
-        if isinstance(constraints, x509.BasicConstraints)
-        else None,
-        "key_usage": _usages(usage) if isinstance(usage, x509.KeyUsage) else None,
+        "is_ca": is_ca,
+        "path_length": path_length,
+        "key_usage": _usages(usage) if type(usage) is x509.KeyUsage else None,
         "critical_unknown": tuple(
-            _oid_text(extension.oid)
-            for extension in extensions
-            if extension.critical and extension.oid not in _HANDLED
+            [_oid_text(e.oid) for e in extensions if e.critical and e.oid not in _HANDLED]
         ),
         "_x509": parsed,
         "_values": values,

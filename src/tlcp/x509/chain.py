@@ -181,11 +181,10 @@ class _Search:
 
     def check_ca(self, issuer: Certificate, path: tuple[Certificate, ...]) -> None:
         """Check the rules of a certificate that issues."""
-        chain = f"in the chain of {self.whose} {self.which}"
         if not issuer.is_ca:
             raise CertificateVerifyError(
                 CertificateProblem.INVALID_CA,
-                f"{issuer} issued {path[-1]} but is not a CA, {chain}",
+                f"{issuer} issued {path[-1]} but is not a CA, {self.chain}",
                 which=_CA,
                 expected="basicConstraints with CA:TRUE (RFC 5280 4.2.1.9)",
                 hint="Issue from a CA certificate, or replace this one",
@@ -193,20 +192,28 @@ class _Search:
         if issuer.key_usage is not None and "keyCertSign" not in issuer.key_usage:
             raise CertificateVerifyError(
                 CertificateProblem.INVALID_CA,
-                f"the CA {issuer} may not sign certificates, {chain}",
+                f"the CA {issuer} may not sign certificates, {self.chain}",
                 which=_CA,
                 expected="keyUsage with keyCertSign (RFC 5280 4.2.1.3)",
                 hint="Replace the CA certificate",
             )
+        if issuer.path_length is None:
+            return
         below = sum(not certificate.self_issued for certificate in path[1:])
-        if issuer.path_length is not None and below > issuer.path_length:
+        if below > issuer.path_length:
             raise CertificateVerifyError(
                 CertificateProblem.PATH_LENGTH_EXCEEDED,
-                f"the CA {issuer} allows {issuer.path_length} CAs below it, not {below}, {chain}",
+                f"the CA {issuer} allows {issuer.path_length} CAs below it, not {below}, "
+                + self.chain,
                 which=_CA,
                 expected="no more CAs than pathLenConstraint says (RFC 5280 4.2.1.9)",
                 hint="Issue from a higher CA, or give this CA a larger pathLenConstraint",
             )
+
+    @property
+    def chain(self) -> str:
+        """Which chain this is about, for error texts."""
+        return f"in the chain of {self.whose} {self.which}"
 
     def check_common(self, certificate: Certificate, which: str) -> None:
         """Check what holds for every certificate of a path: times and critical extensions."""

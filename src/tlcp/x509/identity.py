@@ -9,7 +9,7 @@ Spec: GB/T 38636-2020 6.4.5.3
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -45,6 +45,9 @@ class Identity:
     enc_cert: Certificate | None = None
     enc_key: AnyPrivateKey | None = None
     chain: tuple[Certificate, ...] = ()
+    _lists: dict[tuple[bool, bool], tuple[bytes, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if (self.enc_cert is None) != (self.enc_key is None):
@@ -165,10 +168,14 @@ class Identity:
 
         Spec: GB/T 38636-2020 6.4.5.3.  Interop: GmSSL counts a root that is sent as one CA too many
         """
+        if (include_enc, enc_last) in self._lists:
+            return self._lists[include_enc, enc_last]
         enc = [self.enc_cert] if include_enc and self.enc_cert is not None else []
         upwards = _upwards(self.sign_cert, self.chain)
         behind = [*upwards, *enc] if enc_last else [*enc, *upwards]
-        return tuple(certificate.der for certificate in (self.sign_cert, *behind))
+        ders = tuple(certificate.der for certificate in (self.sign_cert, *behind))
+        self._lists[include_enc, enc_last] = ders
+        return ders
 
     def doubts(self, now: datetime) -> Iterator[str]:
         """What a peer may well refuse us for, one sentence each; nothing here is an error.

@@ -29,6 +29,8 @@ class Recent(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """The value, if it is still there."""
+        if key not in self._entries:
+            return None
         with self._lock:
             value = self._entries.pop(key, None)
             if value is not None:
