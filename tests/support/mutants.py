@@ -94,4 +94,5 @@ def forged_identity(base: Identity, **fields: object) -> Identity:
     forged = object.__new__(Identity)
     for name in ("sign_cert", "sign_key", "enc_cert", "enc_key", "chain"):
         object.__setattr__(forged, name, fields.get(name, getattr(base, name)))
+    object.__setattr__(forged, "_lists", {})  # what it has made ready of the honest one
     return forged

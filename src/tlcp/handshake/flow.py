@@ -72,10 +72,6 @@ class Machine(Generic[T]):
         """What it waits for, by name."""
         return str(self._want)
 
-    def wants(self, kind: type[Inbound]) -> bool:
-        """Whether such a message would be taken now."""
-        return kind in self._want.types
-
     def feed_handshake(self, raw: bytes) -> None:
         """Hand over one whole handshake message, header included.
 
@@ -84,9 +80,12 @@ class Machine(Generic[T]):
             DecodeError: wanted, but malformed.
             TLCPError: whatever the flow finds wrong with it.
         """
-        self._refuse_if_dead()
+        if self._error is not None:
+            raise self._error
         try:
-            self._check_wanted(message_class(raw[0]))
+            kind = message_class(raw[0])
+            if kind not in self._want.types:
+                raise self._unwanted(kind)
             message = decode_handshake(raw)
             self._transcript.add(raw)
         except TLCPError as error:
@@ -99,20 +98,14 @@ class Machine(Generic[T]):
         Raises:
             UnexpectedMessage: not wanted now.
         """
-        self._refuse_if_dead()
-        try:
-            self._check_wanted(ChangeCipherSpec)
-        except TLCPError as error:
-            raise self._ended(error) from None
-        self._resume(ChangeCipherSpec())
-
-    def _refuse_if_dead(self) -> None:
         if self._error is not None:
             raise self._error
+        if ChangeCipherSpec not in self._want.types:
+            raise self._ended(self._unwanted(ChangeCipherSpec))
+        self._resume(ChangeCipherSpec())
 
-    def _check_wanted(self, kind: type[Inbound]) -> None:
-        if not self.wants(kind):
-            raise UnexpectedMessage(f"{kind.__name__} came", expected=self.expecting)
+    def _unwanted(self, kind: type[Inbound]) -> UnexpectedMessage:
+        return UnexpectedMessage(f"{kind.__name__} came", expected=self.expecting)
 
     def _resume(self, message: Inbound) -> None:
         try:

@@ -5,6 +5,7 @@ Spec: GB/T 38636-2020 6.4.5
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,7 +46,6 @@ from tlcp.wire.extensions import (
     TrustedCAKeys,
     alpn_extension,
     decode_extension,
-    find_extension,
 )
 from tlcp.wire.messages import (
     Certificate,
@@ -62,6 +62,8 @@ from tlcp.wire.messages import (
 from tlcp.x509.pair import VerifiedPair
 
 __all__ = ["Negotiated", "ServerEndpoint", "ServerOps", "server_flow"]
+
+Offered = Mapping[int, Extension]  # a ClientHello's extensions by their type
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +206,16 @@ class ServerEndpoint(Endpoint):
                 "the client offers only compression methods that are not supported",
                 expected="method 0 (none) among them",
             )
-        server_name = self._server_name(hello)
+        offered = {extension.type: extension for extension in hello.extensions or ()}
+        server_name = self._server_name(offered)
         recalled = recall(self.config, hello, server_name)
         suite = recalled.suite if recalled is not None else self._pick_suite(hello)
         context = HelloContext(hello.version, hello.random, self.hello_random())
         asks = self.config.client_auth is not ClientAuth.NONE
-        protocol, staples = self._pick_protocol(hello), self._staples(hello)
-        self._check_others(hello)
-        key = self._ticket_key(hello, recalled)
-        self._note_quirks(hello)
+        protocol, staples = self._pick_protocol(offered), self._staples(offered)
+        self._check_others(offered)
+        key = self._ticket_key(offered, recalled)
+        self._note_quirks(hello, offered)
         if not hello.extensions:
             self.channel.limit_plaintext(MAX_PLAINTEXT_OLD_GMSSL)
         return Negotiated(
@@ -223,8 +226,10 @@ class ServerEndpoint(Endpoint):
             offered_suites=hello.cipher_suites,
             session_id=self._session_id(hello, recalled, key),
             ticket_key=key,
-            extensions=self._answers(hello, protocol, key, staples=staples and recalled is None),
-            client_id=self._client_id(hello),
+            extensions=self._answers(
+                hello, offered, protocol, key, staples=staples and recalled is None
+            ),
+            client_id=self._client_id(offered),
             staples=staples,
             requests_certificate=asks or suite.key_exchange is KeyExchangeKind.ECDHE,
             recalled=recalled,
@@ -239,27 +244,27 @@ class ServerEndpoint(Endpoint):
         names = self.config.session_store is not None and self.config.dialect.session_id
         return self.config.random(SESSION_ID_BYTES) if names and key is None else b""
 
-    def _ticket_key(self, hello: ClientHello, recalled: Recalled | None) -> TicketKey | None:
+    def _ticket_key(self, offered: Offered, recalled: Recalled | None) -> TicketKey | None:
         """What seals a ticket if the client can take one and has no good one.
 
         Spec: RFC 5077 3.2, 3.3
         """
-        if find_extension(hello.extensions, ExtensionType.SESSION_TICKET) is None:
+        if offered.get(ExtensionType.SESSION_TICKET) is None:
             return None
         if recalled is not None and not recalled.renew_ticket:
             return None
         return sealing_key(self.config)
 
-    def _staples(self, hello: ClientHello) -> bool:
+    def _staples(self, offered: Offered) -> bool:
         """Whether the client asks for an OCSP response and we have one."""
-        extension = find_extension(hello.extensions, ExtensionType.STATUS_REQUEST)
+        extension = offered.get(ExtensionType.STATUS_REQUEST)
         if extension is None:
             return False
         asked = decode_extension(extension, StatusRequest).status_type == OCSP
         return asked and bool(self.config.ocsp_response)
 
     @staticmethod
-    def _check_others(hello: ClientHello) -> None:
+    def _check_others(offered: Offered) -> None:
         """Extensions that change nothing here must still be well formed.
 
         Raises:
@@ -269,17 +274,23 @@ class ServerEndpoint(Endpoint):
             (ExtensionType.TRUSTED_CA_KEYS, TrustedCAKeys),
             (ExtensionType.RENEGOTIATION_INFO, RenegotiationInfo),
         ):
-            extension = find_extension(hello.extensions, kind)
+            extension = offered.get(kind)
             if extension is not None:
                 decode_extension(extension, body)
 
     @staticmethod
-    def _client_id(hello: ClientHello) -> bytes:
-        extension = find_extension(hello.extensions, ExtensionType.CLIENT_ID)
+    def _client_id(offered: Offered) -> bytes:
+        extension = offered.get(ExtensionType.CLIENT_ID)
         return decode_extension(extension, ClientIdentity).identity if extension else b""
 
     def _answers(
-        self, hello: ClientHello, protocol: str | None, key: TicketKey | None, *, staples: bool
+        self,
+        hello: ClientHello,
+        offered: Offered,
+        protocol: str | None,
+        key: TicketKey | None,
+        *,
+        staples: bool,
     ) -> tuple[Extension, ...]:
         """The extensions of ServerHello: what must be said, and only if it was asked for."""
         found = list[Extension]()
@@ -288,7 +299,7 @@ class ServerEndpoint(Endpoint):
         dialect = self.config.dialect
         takes_any = hello.extensions or dialect.renegotiation_scsv
         scsv = RENEGOTIATION_SCSV in hello.cipher_suites and takes_any
-        asked = find_extension(hello.extensions, ExtensionType.RENEGOTIATION_INFO)
+        asked = offered.get(ExtensionType.RENEGOTIATION_INFO)
         if dialect.answers_scsv and (scsv or asked):
             info = RenegotiationInfo(b"").to_bytes()
             found.append(Extension(ExtensionType.RENEGOTIATION_INFO, info))
@@ -300,8 +311,8 @@ class ServerEndpoint(Endpoint):
             found.append(Extension(ExtensionType.STATUS_REQUEST, b""))
         return tuple(found)
 
-    def _note_quirks(self, hello: ClientHello) -> None:
-        extension = find_extension(hello.extensions, ExtensionType.SIGNATURE_ALGORITHMS)
+    def _note_quirks(self, hello: ClientHello, offered: Offered) -> None:
+        extension = offered.get(ExtensionType.SIGNATURE_ALGORITHMS)
         body = decode_extension(extension, SignatureAlgorithms) if extension is not None else None
         algorithms = body.algorithms if body is not None else ()
         quirks = {
@@ -309,17 +320,16 @@ class ServerEndpoint(Endpoint):
             Quirk.SCSV: RENEGOTIATION_SCSV in hello.cipher_suites,
             Quirk.SIGNATURE_0704: algorithms[:1] == (SM2_WITH_SM3_2023,),
             Quirk.SIGNATURE_0708: SM2_WITH_SM3 in algorithms,
-            Quirk.ASKS_TICKET: find_extension(hello.extensions, ExtensionType.SESSION_TICKET)
-            is not None,
+            Quirk.ASKS_TICKET: offered.get(ExtensionType.SESSION_TICKET) is not None,
         }
         self.quirks += [quirk for quirk, met in quirks.items() if met]
 
-    def _server_name(self, hello: ClientHello) -> str | None:
+    def _server_name(self, offered: Offered) -> str | None:
         """The host name asked for; the program may change the settings for it.
 
         Spec: GM/T 0024-2023 A (server_name)
         """
-        extension = find_extension(hello.extensions, ExtensionType.SERVER_NAME)
+        extension = offered.get(ExtensionType.SERVER_NAME)
         name = decode_extension(extension, ServerNameList).host_name if extension else None
         if self.config.on_server_name is not None:
             changed = self.config.on_server_name(name)
@@ -327,18 +337,18 @@ class ServerEndpoint(Endpoint):
                 self.config, self._identity = changed, changed.server_identity()
         return name
 
-    def _pick_protocol(self, hello: ClientHello) -> str | None:
+    def _pick_protocol(self, offered: Offered) -> str | None:
         """The first of our protocols that the client offers; None where nothing meets.
 
         No common protocol is no error, as in ``ssl``.
 
         Spec: RFC 7301 3.2
         """
-        extension = find_extension(hello.extensions, ExtensionType.ALPN)
+        extension = offered.get(ExtensionType.ALPN)
         if extension is None or not self.config.alpn_protocols:
             return None
-        offered = decode_extension(extension, ProtocolNameList).names
-        return next((p for p in self.config.alpn_protocols if p in offered), None)
+        names = decode_extension(extension, ProtocolNameList).names
+        return next((p for p in self.config.alpn_protocols if p in names), None)
 
     @staticmethod
     def _check_version(hello: ClientHello) -> None:

@@ -12,13 +12,13 @@ from tlcp.errors import ProtocolVersionError, RecordOverflow, UnexpectedMessage
 from tlcp.registry import TLCP_VERSION, ContentType
 
 __all__ = [
+    "CONTENT_TYPES",
     "HEADER",
     "HEADER_BYTES",
     "MAX_PLAINTEXT_BYTES",
     "MAX_PROTECTED_BYTES",
     "Header",
     "check_header",
-    "parse_header",
 ]
 
 HEADER = struct.Struct(">BHH")  # type, version, length
@@ -26,7 +26,7 @@ HEADER_BYTES = 5
 MAX_PLAINTEXT_BYTES = 2**14
 MAX_PROTECTED_BYTES = 2**14 + 2048
 
-_CONTENT_TYPES = frozenset(int(t) for t in ContentType)
+CONTENT_TYPES = frozenset(int(t) for t in ContentType)
 
 _STRANGERS = (
     ((b"GET ", b"POST", b"HEAD", b"PUT ", b"DELE", b"OPTI", b"CONN"), "a plain HTTP request"),
@@ -43,11 +43,6 @@ class Header(NamedTuple):
     content_type: int
     version: int
     length: int
-
-
-def parse_header(data: bytes | bytearray, offset: int) -> Header:
-    """Read the header at ``offset``; the caller has checked that five bytes are there."""
-    return Header._make(HEADER.unpack_from(data, offset))
 
 
 def check_header(
@@ -68,7 +63,7 @@ def check_header(
         ProtocolVersionError: the record's version is another one.
         RecordOverflow: it is longer than allowed.
     """
-    if header.content_type not in _CONTENT_TYPES:
+    if header.content_type not in CONTENT_TYPES:
         start = bytes(stream[offset : offset + 8])
         raise UnexpectedMessage(
             f"{_shown(start)} is no TLCP record{_stranger(start) if first else ''}",

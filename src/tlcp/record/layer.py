@@ -12,14 +12,15 @@ from collections import deque
 
 from tlcp.errors import TLCPError, TruncatedError, UnexpectedMessage
 from tlcp.record.framing import (
+    CONTENT_TYPES,
+    HEADER,
     HEADER_BYTES,
     MAX_PLAINTEXT_BYTES,
     Header,
     check_header,
-    parse_header,
 )
 from tlcp.record.protect import NullProtection, Protection, run_of_records
-from tlcp.registry import ContentType
+from tlcp.registry import TLCP_VERSION, ContentType
 
 __all__ = ["RecordLayer"]
 
@@ -106,17 +107,17 @@ class RecordLayer:
         header = self._whole_record(self._offset)
         if header is None:
             return
-        self.last_version = header.version
-        content_type, lengths, start = header.content_type, [header.length], self._offset
-        self._offset = start + HEADER_BYTES + header.length
+        content_type, self.last_version, length = header
+        lengths, start = [length], self._offset
+        self._offset = start + HEADER_BYTES + length
         if content_type == ContentType.APPLICATION_DATA and not self._reads.is_null:
             more = run_of_records(content_type, self._buffer, self._offset, MAX_BATCH_RECORDS - 1)
             lengths += more
             self._offset += sum(more) + HEADER_BYTES * len(more)
         if content_type == ContentType.ALERT:
-            self._refuse_clear_alert(header)
+            self._refuse_clear_alert(length)
         if self._reads.is_null:
-            self._check_plaintext(content_type, header.length)
+            self._check_plaintext(content_type, length)
             body = bytes(self._buffer[start + HEADER_BYTES : self._offset])
             self._ready.append((content_type, body))
             return
@@ -129,16 +130,23 @@ class RecordLayer:
         elif opened.error is not None:
             raise opened.error
 
-    def _whole_record(self, offset: int) -> Header | None:
+    def _whole_record(self, offset: int) -> tuple[int, int, int] | None:
         """The header at ``offset`` if its record is complete; checked as soon as it is there."""
         available = len(self._buffer) - offset
         if available < HEADER_BYTES:
             return None
-        header = parse_header(self._buffer, offset)
-        check_header(
-            header, self._buffer, offset, protected=not self._reads.is_null, first=self._first
-        )
-        return header if available >= HEADER_BYTES + header.length else None
+        header = HEADER.unpack_from(self._buffer, offset)
+        content_type, version, length = header
+        if (
+            version != TLCP_VERSION
+            or length > MAX_PLAINTEXT_BYTES
+            or content_type not in CONTENT_TYPES
+        ):  # an unusual one: is it allowed?
+            protected = not self._reads.is_null
+            check_header(
+                Header(*header), self._buffer, offset, protected=protected, first=self._first
+            )
+        return header if available >= HEADER_BYTES + length else None
 
     def _check_plaintext(self, content_type: int, length: int) -> None:
         if length:
@@ -154,9 +162,9 @@ class RecordLayer:
                 expected=f"at most {self._max_empty}",
             )
 
-    def _refuse_clear_alert(self, header: Header) -> None:
+    def _refuse_clear_alert(self, length: int) -> None:
         """An alert in clear after the keys changed proves nothing: the end is not authentic."""
-        if header.length == _ALERT_BYTES and self.reads_protected:
+        if length == _ALERT_BYTES and self.reads_protected:
             raise TruncatedError(
                 "the peer sent an alert in clear although the connection is protected",
                 expected="a protected alert",

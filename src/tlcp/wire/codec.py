@@ -110,9 +110,10 @@ class Opaque:
 
     def write(self, out: bytearray, value: bytes) -> None:
         """Append length and bytes."""
-        if not self.lo <= len(value) <= self.hi:
-            raise ValueError(f"length {len(value)} is outside {self.lo}..{self.hi}")
-        self.prefix.write(out, len(value))
+        size = len(value)
+        if not self.lo <= size <= self.hi:
+            raise ValueError(f"length {size} is outside {self.lo}..{self.hi}")
+        out += size.to_bytes(self.prefix.size, "big")
         out += value
 
 
