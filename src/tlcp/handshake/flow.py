@@ -39,12 +39,17 @@ class Want(NamedTuple):
         return " or ".join(t.__name__ for t in self.types) or "nothing more"
 
 
+_WANTS: dict[type[object], Want] = {}  # one for each kind of message
+
 Step = Generator[Want, Inbound, T]
 
 
 def expect(kind: type[M]) -> Step[M]:
     """Wait for one kind of message."""
-    return cast(M, (yield Want((kind,))))  # Machine hands over nothing else
+    want = _WANTS.get(kind)
+    if want is None:
+        want = _WANTS[kind] = Want((kind,))
+    return cast(M, (yield want))  # Machine hands over nothing else
 
 
 def expect_either(a: type[M], b: type[N]) -> Step[M | N]:

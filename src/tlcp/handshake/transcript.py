@@ -32,42 +32,44 @@ class Transcript:
     bytes received, never a re-encoding.
     """
 
-    __slots__ = ("_hash", "_raw", "_rsa", "_waiting")
+    __slots__ = ("_hash", "_hashed", "_keeps", "_messages", "_rsa")
 
     def __init__(self) -> None:
         self._hash: _Hash = SM3()
-        self._waiting = list[bytes]()  # to be hashed together, when the hash is asked for
         self._rsa = False
-        self._raw: list[bytes] | None = []
+        self._messages = list[bytes]()  # hashed together, when the hash is asked for
+        self._hashed = 0  # how many of them
+        self._keeps = True
 
     def add(self, raw: bytes) -> None:
         """Append one message."""
-        self._waiting.append(raw)
-        if self._raw is not None:
-            self._raw.append(raw)
+        self._messages.append(raw)
 
     @property
     def raw(self) -> bytes:
         """The messages themselves, until ``drop_raw``: some stacks sign them and not their hash."""
-        if self._raw is None:
+        if not self._keeps:
             raise InternalError("the handshake messages were dropped")
-        return b"".join(self._raw)
+        return b"".join(self._messages)
 
     def drop_raw(self) -> None:
         """Keep only the hash from here on."""
-        self._raw = None
+        self._keeps = False
 
     def follow(self, suite: CipherSuite) -> None:
         """Hash as the suite agreed on wants it; called while ``raw`` is still there."""
         self._rsa = suite.key_kind is KeyKind.RSA
         if suite.hash == "sha256":
-            self._hash, self._waiting = hashlib.sha256(), [self.raw]
+            self._hash, self._hashed = hashlib.sha256(self.raw), len(self._messages)
 
     def digest(self) -> bytes:
         """The suite's hash over all messages so far; 32 bytes."""
-        if self._waiting:
-            self._hash.update(b"".join(self._waiting))
-            self._waiting.clear()
+        if self._hashed < len(self._messages):
+            self._hash.update(b"".join(self._messages[self._hashed :]))
+            self._hashed = len(self._messages)
+        if not self._keeps:
+            self._messages.clear()
+            self._hashed = 0
         return self._hash.digest()
 
     def signed_digest(self) -> bytes:

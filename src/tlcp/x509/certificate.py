@@ -404,8 +404,12 @@ def _read(der: bytes) -> dict[str, Any]:
         parsed = x509.load_der_x509_certificate(der)
     except ValueError:
         parsed = x509.load_der_x509_certificate(readable_copy(der))
-    extensions = parsed.extensions
-    values = {extension.oid: extension.value for extension in extensions}
+    values, unknown = dict[x509.ObjectIdentifier, x509.ExtensionType](), list[str]()
+    for extension in parsed.extensions:
+        oid = extension.oid
+        values[oid] = extension.value
+        if extension.critical and oid not in _HANDLED:
+            unknown.append(_oid_text(oid))
     usage = values.get(ExtensionOID.KEY_USAGE)
     constraints = values.get(ExtensionOID.BASIC_CONSTRAINTS)
     is_ca, path_length = False, None
@@ -422,9 +426,7 @@ def _read(der: bytes) -> dict[str, Any]:
         "is_ca": is_ca,
         "path_length": path_length,
         "key_usage": _usages(usage) if type(usage) is x509.KeyUsage else None,
-        "critical_unknown": tuple(
-            [_oid_text(e.oid) for e in extensions if e.critical and e.oid not in _HANDLED]
-        ),
+        "critical_unknown": tuple(unknown),
         "_x509": parsed,
         "_values": values,
         "_key_info": cut.key_info,
