@@ -5,6 +5,7 @@ Spec: GB/T 38636-2020 6.4.5.1; RFC 5077; the Python documentation of ``ssl.SSLCo
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from tlcp.context.protocol import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, Protocol
@@ -35,7 +36,7 @@ class SessionSettings(TLSOnlySettings):
     _config: Config
 
     def _begin_sessions(self) -> None:
-        self._stats = dict.fromkeys(_STATS, 0)
+        self._stats, self._counting = dict.fromkeys(_STATS, 0), threading.Lock()
         self.client_sessions = ClientSessions()
         self._dialects_met: Recent[tuple[str, int | None], Dialect] = Recent(_DIALECTS_KEPT)
 
@@ -45,7 +46,8 @@ class SessionSettings(TLSOnlySettings):
 
     def count(self, event: str) -> None:
         """Count for ``session_stats``."""
-        self._stats[event] += 1
+        with self._counting:
+            self._stats[event] += 1
 
     def place(self, server_hostname: str | None, port: int | None) -> Place | None:
         """Where a client's session with a server is kept; None if it is kept nowhere."""

@@ -59,7 +59,7 @@ class TLSOnlySettings(ssl.SSLContext):
 
     @property
     def num_tickets(self) -> int:
-        """0: no session tickets are sent."""
+        """0: there are no tickets of TLS 1.3; ``session_tickets`` is about those of RFC 5077."""
         return 0
 
     @num_tickets.setter
