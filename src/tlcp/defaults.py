@@ -9,10 +9,11 @@ import os
 import socket
 import ssl
 import sys
+import time
 
 from tlcp.context import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, CertFile, TLCPContext
 from tlcp.dialects import AUTO, Dialect, dialect_named
-from tlcp.errors import TLCPError
+from tlcp.errors import CertificateVerifyError, TLCPError
 from tlcp.socket import TLCPSocket
 
 __all__ = ["create_connection", "create_default_context"]
@@ -64,35 +65,46 @@ def create_connection(
 
     Where the context's dialect is "auto" and the handshake fails in a way that points to a stack
     with needs of its own, it is tried once more for each dialect that fits, on a new connection.
-    What worked is remembered by the context. Verification is the same in every try.
+    What worked is remembered by the context for an hour, "auto" too: a server with which that has
+    worked gets no other. Verification is the same in every try.
 
     Args:
         address: host and port.
         context: for clients.
         server_hostname: the name to verify, if it is not the host of the address.
-        timeout: seconds for connecting, for the handshake, and for every later call; None =
-            forever.
+        timeout: seconds for connecting and for the handshake, all tries together, and for every
+            later call; None = forever.
 
     Raises:
         TLCPError, TimeoutError, OSError: the connection or the handshake failed; the error of the
-            first try.
+            first try, but a certificate that is refused in any.
     """
     name, tried, first = server_hostname or address[0], set[str](), None
+    deadline = None if timeout is None else time.monotonic() + timeout
     dialect: Dialect | None = None
     while True:
         try:
-            stream = _connect_once(address, context, name, timeout, dialect)
+            stream = _connect_once(address, context, name, _left(deadline), dialect)
+        except CertificateVerifyError:
+            raise  # what the server is matters more than why an earlier try failed
         except (TLCPError, OSError) as error:
             first = first or error
             suggested = getattr(error, "dialect", "")
-            if context.dialect is not AUTO or not suggested or suggested in tried:
+            known = context.met_dialect(name, address[1]) is AUTO
+            if context.dialect is not AUTO or known or not suggested or suggested in tried:
                 raise first from None
             tried.add(suggested)
             dialect = dialect_named(suggested)
             continue
         if dialect is not None:
             context.remember_dialect(stream.server_hostname or name, address[1], dialect)
+        stream.settimeout(timeout)
         return stream
+
+
+def _left(deadline: float | None) -> float | None:
+    """Seconds until then; a little, so that the call itself tells that the time is over."""
+    return None if deadline is None else max(0.001, deadline - time.monotonic())
 
 
 def _connect_once(

@@ -140,7 +140,7 @@ DIALECTS: Final[dict[str, Dialect]] = {
         ),
         Dialect(
             name="tassl",
-            peers="TASSL (OpenSSL 1.1.1)",
+            peers="TASSL with OpenSSL 1.1.1",
             extensions=_BASIC | _TICKETS | {ExtensionType.RENEGOTIATION_INFO},
             renegotiation_scsv=True,
             curve=0,
@@ -192,6 +192,8 @@ def dialect_named(name: str | Dialect) -> Dialect:
     """
     if isinstance(name, Dialect):
         return name
+    if not isinstance(name, str):
+        raise TypeError(f"a dialect is given by its name or as a Dialect, not as {name!r}")
     try:
         return DIALECTS[name.lower()]
     except KeyError:

@@ -30,8 +30,8 @@ class Quirk(enum.Enum):
     # of servers
     NO_SESSION_ID = _text(
         "names no session id",
-        "不给会话标识，不能恢复会话",
-        "gmssl",
+        "不给会话标识",
+        "",  # whoever resumes nothing
     )
     TICKET = _text(
         "gives a session ticket (RFC 5077)",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from tlcp.alerts import AlertDescription
 from tlcp.config import Config
 from tlcp.connection import Connection
-from tlcp.dialects import Dialect
+from tlcp.dialects import AUTO, Dialect
 from tlcp.errors import (
     ClosedError,
     InternalError,
@@ -128,7 +128,7 @@ class TLCPObject:
     def _new_client(self, *, anew: bool = False) -> Connection:
         """A client's connection; continues the session given, or the last one with this server."""
         config, context = self._context.config_for(server_side=False), self._context
-        if self._dialect is not None:
+        if self._dialect is not None and self._dialect is not config.dialect:
             config = replace(config, dialect=self._dialect)
         kept: Session | None = None
         if self._session is not None:
@@ -304,6 +304,7 @@ class TLCPObject:
                 self._peer_closed = True
             case HandshakeCompleted():
                 self._completed = event
+                self._note_dialect()
                 self._context.count("accept_good" if self.server_side else "connect_good")
                 if event.resumed:
                     self._context.count("hits")
@@ -311,6 +312,12 @@ class TLCPObject:
                     self._session = TLCPSession(event.session, self._context)
                     if self._place is not None:
                         self._context.client_sessions.keep(self._place, event.session)
+
+    def _note_dialect(self) -> None:
+        """That "auto" worked with this server: an attacker's alert is no reason to leave it."""
+        auto = (self._dialect or self._context.dialect) is AUTO
+        if auto and self._place is not None:
+            self._context.remember_dialect(self._place[0], self._place[1], AUTO)
 
     def _flush(self) -> None:
         if data := self._connection.data_to_send():
@@ -390,14 +397,18 @@ class TLCPObject:
         """None: there is no compression."""
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """The first Finished of the connection (RFC 5929 3); None before the handshake.
+        """The first Finished of the connection (RFC 5929 3).
+
+        None before the handshake, and in a resumed one, where it binds nothing (RFC 7627 1).
 
         Raises:
             ValueError: another type is asked for.
         """
         if cb_type != "tls-unique":
             raise ValueError(f"{cb_type} channel binding type not implemented")
-        return self._completed.first_finished if self._completed else None
+        if self._completed is None or self._completed.resumed:
+            return None  # a man in the middle can make two resumed handshakes alike (RFC 7627 1)
+        return self._completed.first_finished
 
     @property
     def session(self) -> TLCPSession | None:

@@ -50,11 +50,12 @@ def test_rsa_keys_without_an_rsa_suite_are_a_config_error(files: Path) -> None:
         server.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
 
 
-def test_rsa_cas_are_passed_over_unless_an_rsa_suite_is_named(files: Path) -> None:
+def test_rsa_cas_wait_until_an_rsa_suite_is_named(files: Path) -> None:
     context = TLCPContext(PROTOCOL_TLCP_CLIENT)
     context.load_verify_locations(files / "ca.crt")
     assert context.cert_store_stats()["x509_ca"] == 0
     context.set_ciphers("ECC_SM4_GCM_SM3:RSA_SM4_GCM_SM3")
+    assert context.cert_store_stats()["x509_ca"] == 1
     context.load_verify_locations(files / "ca.crt")
     assert context.cert_store_stats()["x509_ca"] == 1
 

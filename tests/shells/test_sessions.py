@@ -219,6 +219,15 @@ def test_settings_have_bounds() -> None:
             near.session_timeout = wrong
     with pytest.raises(ValueError, match="servers"):
         near.ticket_keys = None
+    for name, value in (
+        ("session_store", "redis://x"),
+        ("ticket_keys", "file"),
+        ("session_timeout", "x"),
+        ("dialect", None),
+        ("dialect", 3),
+    ):
+        with pytest.raises(TypeError):
+            setattr(far, name, value)
     far.session_tickets = True
     kept = far.ticket_keys
     far.session_tickets = True

@@ -98,6 +98,7 @@ class TLCPContext(SessionSettings):
         self._verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
         self._sni_callback: SNICallback | None = None
         self._begin_sessions()
+        self._rsa_cas: list[bytes] = []  # DER; trusted once RSA suites are enabled
         self._tls_context: ssl.SSLContext | None = None
         self._keylog_closer: weakref.finalize[[], TLCPContext] | None = None
 
@@ -366,7 +367,7 @@ class TLCPContext(SessionSettings):
         """Trust more CAs.
 
         Certificates without an SM2 key are passed over: a bundle of TLS roots does no harm here,
-        and no good. RSA certificates are taken where ``set_ciphers`` has enabled RSA suites before.
+        and no good. RSA certificates are set aside until ``set_ciphers`` enables RSA suites.
 
         Args:
             cafile: a PEM or DER file; each certificate in it is trusted, a CA's or not.
@@ -380,7 +381,7 @@ class TLCPContext(SessionSettings):
             ConfigError: there is no certificate in the file or the data.
         """
         rsa = any(suite.key_kind is KeyKind.RSA for suite in self._config.suites)
-        found, _ = load_cas(cafile, capath, cadata, rsa=rsa)
+        found, _ = load_cas(cafile, capath, cadata, rsa=rsa, aside=self._rsa_cas)
         self._change(trust=TrustStore([*self._anchors(), *found]))
 
     def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
@@ -480,6 +481,9 @@ class TLCPContext(SessionSettings):
             raise TypeError(f"set_ciphers() argument must be str, not {type(cipherlist).__name__}")
         every = cipherlist.upper() in ("DEFAULT", "ALL")
         self._change(suites=DEFAULT_SUITES if every else parse_suites(cipherlist))
+        if self._rsa_cas and any(suite.key_kind is KeyKind.RSA for suite in self._config.suites):
+            waiting, self._rsa_cas = self._rsa_cas, []
+            self.load_verify_locations(cadata=b"".join(waiting))
 
     def get_ciphers(self) -> Any:
         """The suites that are enabled, as dictionaries with the keys that ``ssl`` documents."""

@@ -5,7 +5,9 @@ Spec: GB/T 38636-2020 6.4.5.1; RFC 5077; the Python documentation of ``ssl.SSLCo
 
 from __future__ import annotations
 
+import operator
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from tlcp.context.protocol import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, Protocol
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SessionSettings"]
 
 _DIALECTS_KEPT = 1024  # servers whose dialect a client remembers
+_DIALECT_SECONDS = 3600.0
 _STATS = (
     "number", "connect", "connect_good", "connect_renegotiate", "accept", "accept_good",
     "accept_renegotiate", "hits", "misses", "timeouts", "cache_full",
@@ -38,7 +41,9 @@ class SessionSettings(TLSOnlySettings):
     def _begin_sessions(self) -> None:
         self._stats, self._counting = dict.fromkeys(_STATS, 0), threading.Lock()
         self.client_sessions = ClientSessions()
-        self._dialects_met: Recent[tuple[str, int | None], Dialect] = Recent(_DIALECTS_KEPT)
+        self._dialects_met: Recent[tuple[str, int | None], tuple[Dialect, float]] = Recent(
+            _DIALECTS_KEPT
+        )
 
     def _change(self, **settings: Any) -> None:
         """Replace settings; connections that have begun keep theirs."""
@@ -57,12 +62,17 @@ class SessionSettings(TLSOnlySettings):
         return server_hostname, port, identity.fingerprint if identity is not None else b""
 
     def met_dialect(self, server_hostname: str | None, port: int | None) -> Dialect | None:
-        """The dialect that worked with this server, None if there was no need to find one."""
-        return self._dialects_met.get((server_hostname or "", port))
+        """The dialect that worked with this server lately; None for a server not met."""
+        found = self._dialects_met.get((server_hostname or "", port))
+        return found[0] if found is not None and time.monotonic() < found[1] else None
 
     def remember_dialect(self, server_hostname: str, port: int | None, dialect: Dialect) -> None:
-        """Speak this dialect with this server from now on."""
-        self._dialects_met.put((server_hostname, port), dialect)
+        """Speak this dialect with this server for an hour.
+
+        No longer: whoever can end connections could teach us to leave things out.
+        """
+        until = time.monotonic() + _DIALECT_SECONDS
+        self._dialects_met.put((server_hostname, port), (dialect, until))
 
     def session_stats(self) -> dict[str, int]:
         """Counts of connections begun, completed and resumed ("hits"), and of sessions kept."""
@@ -78,6 +88,11 @@ class SessionSettings(TLSOnlySettings):
     @session_store.setter
     def session_store(self, store: SessionStore | None) -> None:
         self._server_only("session_store")
+        if store is not None and not (hasattr(store, "get") and hasattr(store, "put")):
+            raise TypeError(
+                f"session_store takes an object with get, put and remove, not {store!r}; "
+                "tlcp.sessions.redis_store.RedisStore(url) is one for Redis"
+            )
         self._change(session_store=store)
 
     @property
@@ -87,6 +102,7 @@ class SessionSettings(TLSOnlySettings):
 
     @session_timeout.setter
     def session_timeout(self, seconds: int) -> None:
+        seconds = operator.index(seconds)
         if not 0 < seconds < 1 << 32:
             raise ValueError(f"session_timeout {seconds}: expected 1 second or more")
         self._change(session_lifetime_s=seconds)
@@ -116,6 +132,11 @@ class SessionSettings(TLSOnlySettings):
     @ticket_keys.setter
     def ticket_keys(self, keys: TicketKeys | None) -> None:
         self._server_only("ticket_keys")
+        if keys is not None and not (hasattr(keys, "newest") and hasattr(keys, "named")):
+            raise TypeError(
+                f"ticket_keys takes an object with newest and named, not {keys!r}; "
+                "tlcp.sessions.ticket_keys.FileTicketKeys(path) is one for a file"
+            )
         self._change(ticket_keys=keys)
 
     @property

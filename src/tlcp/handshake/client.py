@@ -317,7 +317,8 @@ class ClientEndpoint(Endpoint):
         ticket = _has(hello, ExtensionType.SESSION_TICKET)
         quirks = {
             Quirk.NO_SESSION_ID: not hello.session_id and not ticket,
-            Quirk.RENEGOTIATION_INFO: _has(hello, ExtensionType.RENEGOTIATION_INFO),
+            Quirk.RENEGOTIATION_INFO: _has(hello, ExtensionType.RENEGOTIATION_INFO)
+            and not self.config.dialect.renegotiation_scsv,  # which asks for it
             Quirk.TICKET: ticket,
             Quirk.SERVER_NAME_ANSWERED: _has(hello, ExtensionType.SERVER_NAME),
             Quirk.DOWNGRADE_SENTINEL: hello.random.endswith(_DOWNGRADE_SENTINELS),
@@ -467,7 +468,7 @@ class ClientEndpoint(Endpoint):
                 lifetime_s=self.config.session_lifetime_s,
                 binding=self.config.binding("client"),
                 server_name=bound_name(self._server_name),
-                certificates=tuple(server.as_sent()),
+                certificates=server.to_keep(),
             )
         return new_client_session(
             self.config, session_id=chosen.session_id, state=state, ticket=ticket

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tlcp.config import Config
+from tlcp.config import ClientAuth, Config
 from tlcp.crypto.sm3 import sm3
 from tlcp.errors import CertificateVerifyError
 from tlcp.handshake.peer import believe_client, believe_server
 from tlcp.registry import ExtensionType
 from tlcp.sessions.session import Session, SessionStore, State, TicketKey
-from tlcp.sessions.ticket import open_ticket, seal_ticket
+from tlcp.sessions.ticket import LONGEST_TICKET, open_ticket, seal_ticket
 from tlcp.suites import ALL_SUITES, CipherSuite, KeyExchangeKind
 from tlcp.wire.extensions import find_extension
 from tlcp.wire.messages import ClientHello, NewSessionTicket
@@ -35,6 +35,9 @@ __all__ = [
     "recall",
     "sealing_key",
 ]
+
+
+LONGEST_KEPT = 1 << 14  # bytes of a state in a store: whoever connects fills it
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ def offerable(
     state, now = session.state, config.now()
     suite = ALL_SUITES.get(state.suite)
     age_s = int(now.timestamp()) - state.created_s
-    too_old = 0 < session.ticket_lifetime_s <= age_s
+    ticket_age_s = int(now.timestamp()) - session.received_s
+    too_old = age_s >= config.session_lifetime_s or 0 < session.ticket_lifetime_s <= ticket_age_s
     if session.ticket and not (config.tickets and config.may_send(ExtensionType.SESSION_TICKET)):
         return None
     if (
@@ -110,9 +114,10 @@ def new_client_session(
 
     Spec: RFC 5077 3.4
     """
-    if ticket is not None and ticket.ticket:
+    if ticket is not None and 0 < len(ticket.ticket) <= LONGEST_TICKET:
         made_up = session_id or sm3(ticket.ticket)
-        return Session(made_up, state, ticket.ticket, ticket.lifetime_s)
+        now_s = int(config.now().timestamp())
+        return Session(made_up, state, ticket.ticket, ticket.lifetime_s, now_s)
     return Session(session_id, state) if session_id else None
 
 
@@ -131,13 +136,15 @@ def recall(config: Config, hello: ClientHello, server_name: str | None) -> Recal
     found = from_ticket or _from_store(config, hello)
     if found is None:
         return None
-    state, renew = found
+    (state, renew), now = found, config.now()
     suite = ALL_SUITES.get(state.suite)
     if (
         suite is None
         or suite not in config.suites
         or suite.id not in hello.cipher_suites
-        or not state.alive(config.now())
+        or not state.alive(now)
+        or int(now.timestamp()) - state.created_s >= config.session_lifetime_s
+        or (config.client_auth is ClientAuth.REQUIRED and not state.certificates)
         or state.server_name != (server_name or "").encode()
         or state.binding != config.binding("server")
     ):
@@ -174,18 +181,19 @@ def _from_store(config: Config, hello: ClientHello) -> tuple[State, bool] | None
         return None
     try:
         kept = config.session_store.get(hello.session_id)
+        state = State.load(bytes(memoryview(kept))) if kept is not None else None
     except Exception:  # a store that is down costs a full handshake, never a failure
         return None
-    state = State.load(kept) if kept is not None else None
     return None if state is None else (state, False)
 
 
 def keep(config: Config, session_id: bytes, state: State) -> None:
-    """Put a new session where the client can ask for it."""
-    if config.session_store is None or not session_id:
+    """Put a new session where the client can ask for it; not a long one, nor strangers' padding."""
+    data = state.to_bytes()
+    if config.session_store is None or not session_id or len(data) > LONGEST_KEPT:
         return
     try:
-        config.session_store.put(session_id, state.to_bytes(), state.lifetime_s)
+        config.session_store.put(session_id, data, state.lifetime_s)
     except Exception:  # the client will find that it is not there
         return
 
@@ -216,5 +224,5 @@ def new_ticket(config: Config, key: TicketKey, state: State) -> NewSessionTicket
     left_s = max(0, state.created_s + state.lifetime_s - int(config.now().timestamp()))
     try:
         return NewSessionTicket(left_s, seal_ticket(key, state.to_bytes(), config.random))
-    except ValueError:
+    except Exception:  # too long, or the keys are none: the client does without
         return NewSessionTicket(0, b"")

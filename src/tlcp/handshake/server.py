@@ -512,7 +512,7 @@ class ServerEndpoint(Endpoint):
             lifetime_s=self.config.session_lifetime_s,
             binding=self.config.binding("server"),
             server_name=chosen.server_name,
-            certificates=client.as_sent() if client is not None else (),
+            certificates=client.to_keep() if client is not None else (),
         )
 
     def done(
@@ -525,7 +525,9 @@ class ServerEndpoint(Endpoint):
         """Sum up, and keep the session now that the client has proven all."""
         if chosen.recalled is None:
             keep(self.config, chosen.session_id, self._state(chosen, client, keys))
-        if self.config.session_store is not None and chosen.session_id:
+        # A client with a ticket of its own may ask under any id: that is not its session to end.
+        stored = chosen.recalled is None or not chosen.recalled.by_ticket
+        if stored and self.config.session_store is not None and chosen.session_id:
             self.channel.session_kept(self.config.session_store, chosen.session_id)
         return HandshakeCompleted(
             suite=chosen.suite,

@@ -8,6 +8,7 @@ Spec: GB/T 38636-2020 6.3.3.4
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -161,6 +162,8 @@ class _Batches:
 
     def __init__(self) -> None:
         self._sequence = 0
+        # No nonce may come twice, not even if threads write at once, which they must not.
+        self._numbering = threading.Lock()
 
     def seal(self, content_type: int, fragments: Sequence[Buffer]) -> bytes:
         """Protect each fragment under the next sequence number."""
@@ -175,14 +178,15 @@ class _Batches:
         count = len(cut)
         if not count:
             return b""
-        sequence = self._sequence
-        if sequence + count > LAST_SEQUENCE:
-            raise InternalError("the sequence numbers of this direction are used up")
         lengths = ffi.new("uint32_t[]", cut)
         size = self._sealed_size(lengths, count)
         if not size:
             raise InternalError(f"a fragment of {max(cut)} bytes does not fit a record")
-        self._sequence = sequence + count
+        with self._numbering:
+            sequence = self._sequence
+            if sequence + count > LAST_SEQUENCE:
+                raise InternalError("the sequence numbers of this direction are used up")
+            self._sequence = sequence + count
         out = Output(size)
         source = data if type(data) is bytes else ffi.from_buffer("uint8_t[]", data)
         batch = (content_type, sequence, source, len(data), lengths, count)

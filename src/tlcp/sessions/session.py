@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Annotated, NoReturn, Protocol
 
 from tlcp.errors import DecodeError
 from tlcp.wire.codec import U8, U16, U24, U32, Fixed, Opaque, Structure, Uint, Vector, structure
@@ -92,6 +92,9 @@ class State(Structure):
     def __repr__(self) -> str:
         return f"<State of a session, suite {self.suite:04X}>"
 
+    def __reduce__(self) -> NoReturn:
+        raise _secret(self)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Session:
@@ -102,16 +105,21 @@ class Session:
         state: what it continues.
         ticket: what the server gave to keep (RFC 5077), empty without one.
         ticket_lifetime_s: how long the server said the ticket is good, 0 = it did not say.
+        received_s: Unix time at which the ticket came, in seconds.
     """
 
     id: bytes
     state: State
     ticket: bytes = field(default=b"")
     ticket_lifetime_s: int = 0
+    received_s: int = 0
 
     def __repr__(self) -> str:
         kind = "ticket" if self.ticket else "id"
         return f"<Session {self.id.hex()[:16]}, by {kind}, suite {self.state.suite:04X}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise _secret(self)
 
 
 class SessionStore(Protocol):
@@ -145,6 +153,13 @@ class TicketKey:
 
     def __repr__(self) -> str:
         return f"<TicketKey {self.name.hex()}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise _secret(self)
+
+
+def _secret(kept: object) -> TypeError:
+    return TypeError(f"cannot pickle {type(kept).__name__!r} object: it holds a secret")
 
 
 class TicketKeys(Protocol):

@@ -103,7 +103,12 @@ def _as_secret(value: Any, complaint: str, *, required: bool = False) -> bytes |
 
 
 def load_cas(
-    cafile: CertFile | None, capath: CertFile | None, cadata: Any, *, rsa: bool = False
+    cafile: CertFile | None,
+    capath: CertFile | None,
+    cadata: Any,
+    *,
+    rsa: bool = False,
+    aside: list[bytes] | None = None,
 ) -> tuple[list[Certificate], int]:
     """What ``TLCPContext.load_verify_locations`` loads; arguments as there.
 
@@ -112,6 +117,7 @@ def load_cas(
         capath: as there.
         cadata: as there.
         rsa: take RSA certificates, too.
+        aside: gets the DER of the RSA certificates that are not taken.
 
     Returns:
         The certificates that can be used, and how many others there are.
@@ -126,11 +132,11 @@ def load_cas(
     sources: list[tuple[list[Certificate], int]] = []
     if cafile is not None:
         path = as_path(cafile, "cafile")
-        sources.append(read_cas(Path(path).read_bytes(), path, rsa=rsa))
+        sources.append(read_cas(Path(path).read_bytes(), path, rsa=rsa, aside=aside))
     if capath is not None:
-        sources.append(read_ca_directory(as_path(capath, "capath"), rsa=rsa))
+        sources.append(read_ca_directory(as_path(capath, "capath"), rsa=rsa, aside=aside))
     if cadata is not None:
-        sources.append(read_cas(_cadata(cadata), "cadata", rsa=rsa))
+        sources.append(read_cas(_cadata(cadata), "cadata", rsa=rsa, aside=aside))
     return [one for found, _ in sources for one in found], sum(others for _, others in sources)
 
 

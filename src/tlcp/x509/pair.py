@@ -75,10 +75,15 @@ class VerifiedPair:
         if token is not _TOKEN:
             raise MisuseError("a VerifiedPair comes from verify_pair or accept_unverified_pair")
 
-    def as_sent(self) -> tuple[bytes, ...]:
-        """DER of all certificates, in an order from which the same pair is read again."""
+    def to_keep(self) -> tuple[bytes, ...]:
+        """DER of what the same pair can be verified by again: the two, and the CAs on their paths.
+
+        What else the peer sent is left out, so that nobody fills a store with it.
+        """
         enc = (self.enc,) if self.enc is not None and self.enc is not self.sign else ()
-        return tuple(c.der for c in (self.sign, *enc, *self.intermediates))
+        above = dict.fromkeys((*self.sign_chain[1:], *self.enc_chain[1:]))
+        needed = (c for c in above if c in self.intermediates)
+        return tuple(c.der for c in (self.sign, *enc, *needed))
 
     def describe(self) -> str:
         """Say in one line who the peer is and what was checked."""

@@ -107,13 +107,16 @@ class TrustStore:
         return len(self._anchors)
 
 
-def read_cas(data: bytes, source: str, *, rsa: bool = False) -> tuple[list[Certificate], int]:
+def read_cas(
+    data: bytes, source: str, *, rsa: bool = False, aside: list[bytes] | None = None
+) -> tuple[list[Certificate], int]:
     """The SM2 certificates among many of all kinds, and how many there are of the others.
 
     Args:
         data: PEM, or DER one after the other; what follows the last one is ignored, as in ``ssl``.
         source: where it comes from, for the error.
         rsa: take RSA certificates, too: RSA suites are enabled.
+        aside: gets the DER of the RSA certificates that are not taken: they may be wanted later.
 
     Raises:
         ConfigError: it holds no certificate, or none that can be read.
@@ -122,6 +125,8 @@ def read_cas(data: bytes, source: str, *, rsa: bool = False) -> tuple[list[Certi
     for der in _pem_ders(data) if is_pem(data) else _ders(data):
         # spares reading the 150 TLS roots of a system
         if _SM2_CURVE_DER not in der and not (rsa and _RSA_DER in der):
+            if aside is not None and _RSA_DER in der:
+                aside.append(der)
             others, broken = (others + 1, broken) if _is_sequence(der) else (others, broken + 1)
             continue
         try:
@@ -137,7 +142,9 @@ def read_cas(data: bytes, source: str, *, rsa: bool = False) -> tuple[list[Certi
     return usable, others + broken
 
 
-def read_ca_directory(path: str | Path, *, rsa: bool = False) -> tuple[list[Certificate], int]:
+def read_ca_directory(
+    path: str | Path, *, rsa: bool = False, aside: list[bytes] | None = None
+) -> tuple[list[Certificate], int]:
     """The SM2 CA certificates in the PEM files of a directory, and how many others there are.
 
     Keys, end certificates and what cannot be read are passed over: in a directory that somebody
@@ -146,6 +153,7 @@ def read_ca_directory(path: str | Path, *, rsa: bool = False) -> tuple[list[Cert
     Args:
         path: the directory; subdirectories are not looked into.
         rsa: as for ``read_cas``.
+        aside: as for ``read_cas``.
 
     Raises:
         OSError: there is no such directory.
@@ -154,7 +162,7 @@ def read_ca_directory(path: str | Path, *, rsa: bool = False) -> tuple[list[Cert
     for file in sorted(Path(path).iterdir()):
         with contextlib.suppress(OSError, ConfigError):
             if file.is_file() and is_pem(data := file.read_bytes()):
-                found, rest = read_cas(data, str(file), rsa=rsa)
+                found, rest = read_cas(data, str(file), rsa=rsa, aside=aside)
                 usable += (one for one in found if one.is_ca)
                 others += rest
     return usable, others

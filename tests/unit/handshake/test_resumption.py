@@ -5,6 +5,7 @@ Spec: GB/T 38636-2020 6.4.5.1, 6.4.5.2; RFC 5077
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -17,10 +18,12 @@ from tlcp.alerts import AlertDescription
 from tlcp.config import ClientAuth
 from tlcp.connection import Connection
 from tlcp.errors import BadRecordMAC, DecryptError, IllegalParameter, UnexpectedMessage
+from tlcp.handshake.resumption import new_client_session
 from tlcp.sessions.session import Session, State
 from tlcp.sessions.store import MemoryStore
 from tlcp.sessions.ticket_keys import RotatingTicketKeys
 from tlcp.suites import ECC_SM4_CBC_SM3, ECC_SM4_GCM_SM3, CipherSuite
+from tlcp.wire.messages import NewSessionTicket
 from tlcp.x509.trust import TrustStore
 
 LATER = NOW + timedelta(seconds=60)
@@ -291,3 +294,88 @@ def test_nothing_secret_is_shown() -> None:
     for shown in (repr(session), repr(session.state)):
         assert session.state.master.hex() not in shown
         assert session.ticket.hex() not in shown
+
+
+# ---- what strangers must not be able to do ------------------------------------------------------
+
+
+def test_strangers_cannot_fill_a_store_with_padding() -> None:
+    store = MemoryStore()
+    suites = tuple(ECDHE)
+    padded = replace(world().client, chain=(world().ca.certificate,) * 30)
+    near = client(None, "id", identity=padded, suites=suites)
+    far = ends.server(session_store=store, client_auth=ClientAuth.NONE, suites=suites)
+    _, done = ends.handshake(near, far)
+    assert done.completed is not None
+    (kept,) = (store.get(key) for key in list(store._entries))
+    assert kept is not None
+    state = State.load(kept)
+    assert state is not None
+    assert len(state.certificates) == 2
+
+
+def test_a_ticket_holder_cannot_end_the_session_of_another_id() -> None:
+    """It resumes by its own ticket under an id that it saw, then breaks its connection."""
+    store, keys = MemoryStore(), RotatingTicketKeys()
+    victim = first_session(Server("id", {"session_store": store}))
+    own = first_session(Server("ticket", {"ticket_keys": keys}))
+    far = ends.server(session_store=store, ticket_keys=keys)
+    near = client(replace(own, id=victim.id), "ticket")
+    assert resumed(*ends.handshake(near, far))
+    far.receive_data(b"\x17\x01\x01\x00\x20" + bytes(32))
+    with pytest.raises(BadRecordMAC):
+        far.next_event()
+    assert store.get(victim.id) is not None
+
+
+def test_a_lowered_lifetime_holds_for_sessions_that_exist() -> None:
+    for by in ("id", "ticket"):
+        server = Server(by)
+        session = first_session(server)
+        late = {"now": lambda: LATER, "session_lifetime_s": 30}
+        assert session.id not in client(session, by, **late).data_to_send()
+        near = client(session, by, now=lambda: LATER)
+        assert not resumed(*ends.handshake(near, server.connection(**late)))
+
+
+def test_a_ticket_too_long_for_a_hello_is_not_kept() -> None:
+    session = first_session(Server("ticket"))
+    huge = NewSessionTicket(7200, bytes(65_000))
+    config = ends.config("client", tickets=True)
+    assert new_client_session(config, session_id=b"", state=session.state, ticket=huge) is None
+
+
+def test_a_renewed_tickets_time_counts_from_when_it_came() -> None:
+    session = replace(first_session(Server("ticket")), ticket_lifetime_s=3000)
+    renewed = replace(session, received_s=session.state.created_s + 4000)
+    at = {"now": lambda: NOW + timedelta(seconds=5000)}
+    assert session.id not in client(session, "ticket", **at).data_to_send()
+    assert renewed.id in client(renewed, "ticket", **at).data_to_send()
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview, lambda data: 7, lambda data: True])
+def test_a_store_may_return_what_it_likes(kind: Any) -> None:
+    class Odd(MemoryStore):
+        def get(self, session_id: bytes) -> Any:
+            kept = super().get(session_id)
+            return None if kept is None else kind(kept)
+
+    server = Server("id", {"session_store": Odd()})
+    session = first_session(server)
+    good = kind in (bytearray, memoryview)
+    assert resumed(*ends.handshake(client(session, "id"), server.connection())) is good
+
+
+def test_a_state_without_certificates_does_not_pass_for_authentication() -> None:
+    server = Server("id")
+    session = first_session(server)
+    bare = replace(session.state, certificates=())
+    server.settings["session_store"].put(session.id, bare.to_bytes(), 7200)
+    assert not resumed(*ends.handshake(client(session, "id"), server.connection()))
+
+
+def test_secrets_are_not_pickled() -> None:
+    session = first_session(Server("ticket"))
+    for secret in (session, session.state, RotatingTicketKeys().newest()):
+        with pytest.raises(TypeError, match="pickle"):
+            pickle.dumps(secret)
