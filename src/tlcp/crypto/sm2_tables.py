@@ -12,6 +12,7 @@ from collections import OrderedDict
 from typing import Any, Final
 
 from tlcp._native import ffi, lib
+from tlcp.forking import renew_lock_in_children
 
 __all__ = ["MAX_KEYS", "TABLE_BYTES", "KeyTables", "make_table"]
 
@@ -42,6 +43,7 @@ class KeyTables:
         self._tables: OrderedDict[bytes, Any] = OrderedDict()
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._lock = threading.Lock()
+        renew_lock_in_children(self)
 
     def find(self, xy: bytes) -> Any | None:
         """The table of this key, or None if this is the first time that it is asked for."""

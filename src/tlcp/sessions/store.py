@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from tlcp.errors import ConfigError
+from tlcp.forking import renew_lock_in_children
 
 __all__ = ["MemoryStore"]
 
@@ -34,6 +35,7 @@ class MemoryStore:
             raise ConfigError(f"a store for {most} sessions: it must hold at least 1")
         self._most, self._clock = most, clock
         self._lock = threading.Lock()
+        renew_lock_in_children(self)
         self._entries: dict[bytes, tuple[float, bytes]] = {}  # in the order of their last use
         self._ends: list[tuple[float, bytes]] = []  # a heap; may name entries that have gone
 

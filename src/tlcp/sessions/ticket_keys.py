@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from tlcp.forking import renew_lock_in_children
 from tlcp.sessions.file_ticket_keys import FileTicketKeys
 from tlcp.sessions.key_ring import KEEP, LIFETIME_S, Ring, Schedule, new_key
 from tlcp.sessions.redis_ticket_keys import RedisTicketKeys
@@ -42,6 +43,7 @@ class RotatingTicketKeys:
         self._schedule = Schedule(lifetime_s, keep)
         self._clock, self._random = clock, random
         self._lock = threading.Lock()
+        renew_lock_in_children(self)
         self._ring: Ring = ()
 
     def newest(self) -> TicketKey:

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from tlcp.forking import renew_lock_in_children
+
 __all__ = ["Recent"]
 
 K = TypeVar("K", bound=Hashable)
@@ -25,6 +27,7 @@ class Recent(Generic[K, V]):
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()
+        renew_lock_in_children(self)
         self._entries: dict[K, V] = {}  # in the order of their last use
 
     def get(self, key: K) -> V | None:
