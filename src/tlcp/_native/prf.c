@@ -26,16 +26,18 @@ int tlcp_prf_sm3(uint8_t *out, size_t length, const uint8_t *secret, size_t secr
                  const uint8_t *seed, size_t seed_length)
 {
     hmac_key key;
-    uint8_t a[32], block[32];
+    uint8_t a[32] = {0}, block[32];
     hmac_set_key(&key, secret, secret_length);
-    hmac_two(a, &key, seed, seed_length, a, 0);
-    while (length > 0) {
+    for (int first = 1; length > 0; first = 0) {
+        if (first)
+            hmac_two(a, &key, seed, seed_length, seed, 0);
+        else
+            hmac_two(a, &key, a, sizeof a, seed, 0);
         size_t n = length < sizeof block ? length : sizeof block;
         hmac_two(block, &key, a, sizeof a, seed, seed_length);
         memcpy(out, block, n);
         out += n;
         length -= n;
-        hmac_two(a, &key, a, sizeof a, seed, 0);
     }
     wipe(&key, sizeof key);
     wipe(a, sizeof a);

@@ -128,7 +128,7 @@ class Certificate:
 
     def __init__(self, der: bytes) -> None:
         try:
-            self.__dict__.update(_read(bytes(der)))
+            object.__setattr__(self, "__dict__", _read(bytes(der)))
         except CertificateVerifyError:
             raise
         except Exception as error:
