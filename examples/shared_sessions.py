@@ -1,7 +1,7 @@
 """Two servers share sessions: python examples/shared_sessions.py pki [redis://localhost/0].
 
-With a Redis, SESSION_SECRET in the environment seals what lies there. Without one, both servers
-keep their sessions in one memory, as the threads of one process can.
+With a Redis, SESSION_SECRET (16 bytes or more) in the environment seals what lies there. Without
+one, both servers keep their sessions in one memory, as the threads of one process can.
 """
 
 # docs: begin
@@ -70,4 +70,9 @@ def visit_both(pki: Path, redis_url: str | None) -> None:
 
 # docs: end
 if __name__ == "__main__":
+    if len(sys.argv) < 2 or (len(sys.argv) > 2 and "SESSION_SECRET" not in os.environ):
+        sys.exit(
+            "usage: python examples/shared_sessions.py pki\n"
+            "       SESSION_SECRET=... python examples/shared_sessions.py pki redis://localhost/0"
+        )
     visit_both(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)

@@ -33,7 +33,8 @@ _HELLO_ADVICE: dict[int, str] = {
     AlertDescription.UNEXPECTED_MESSAGE: _TRY_WITHOUT,
     AlertDescription.DECODE_ERROR: _TRY_WITHOUT,
     AlertDescription.HANDSHAKE_FAILURE: "Most often there is no common cipher suite; "
-    "ECC_SM4_CBC_SM3 is the one every stack has",
+    "ECC_SM4_CBC_SM3 is the one every stack has, but a server with RSA certificates has RSA "
+    "suites only: name them (RSA_SM4_GCM_SM3)",
     AlertDescription.INSUFFICIENT_SECURITY: "Most often there is no common cipher suite",
     AlertDescription.PROTOCOL_VERSION: "The server does not speak TLCP on this port",
     AlertDescription.UNRECOGNIZED_NAME: "It does not serve the host name asked for",

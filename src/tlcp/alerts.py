@@ -318,8 +318,9 @@ _FACTS: Final[dict[AlertDescription, AlertFacts]] = {
             "对端拒绝了我方证书：确认签名证书与加密证书没有放反",
         ),
         (
-            "a key that is not SM2, or a usage that does not fit its place",
-            "密钥不是 SM2，或密钥用途与所在位置不符",
+            "a key that is neither SM2 nor, in RSA suites, RSA, or a usage that does not fit its "
+            "place",
+            "密钥不是 SM2（RSA 套件中不是 RSA），或密钥用途与所在位置不符",
         ),
     ),
     _A.CERTIFICATE_REVOKED: _sent(
@@ -445,8 +446,8 @@ _FACTS: Final[dict[AlertDescription, AlertFacts]] = {
             "启用更多密码套件：通常是没有共同的套件",
         ),
         (
-            "all suites here are equally strong; 40 says that none is common",
-            "本库各套件强度相同，没有共同套件时发 40",
+            "where no suite is common, 40 is sent, whatever the reason",
+            "没有共同的套件时，不论原因，一律发 40",
         ),
     ),
     _A.INTERNAL_ERROR: _sent(

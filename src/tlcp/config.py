@@ -218,7 +218,8 @@ class Config:
         """
         if self.identity is None or self.identity.enc_key is None:
             raise ConfigError(
-                "a server needs two certificates with their keys: one to sign, one to encrypt"
+                "a server needs two certificates with their keys: one to sign, one to encrypt "
+                "(for RSA suites the same certificate and key may be given for both)"
             )
         if not self.fitting_suites:
             raise self._no_suite_for(self.identity)

@@ -89,3 +89,9 @@ def test_a_folder_that_cannot_be_made_is_no_traceback(tmp_path: Path) -> None:
     assert tempfile.gettempdir()
     done = run("demo", TMPDIR=str(tmp_path / "not there"))
     assert done.returncode == 0  # Python falls back to another folder
+
+
+def test_the_demo_has_no_rsa_certificates() -> None:
+    done = run("demo", "--ciphers", "ECC_SM4_GCM_SM3:RSA_SM4_GCM_SM3")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert "RSA_SM4_GCM_SM3: the certificates of the demo are SM2" in done.stderr.decode()

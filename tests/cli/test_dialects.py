@@ -124,10 +124,20 @@ def test_the_first_failure_counts_if_no_dialect_helps(folder: Path) -> None:
     error = json.loads(done.stdout)["error"]
     assert "handshake_failure(40)" in error["what"]
     _, _, tried = error["hint"].partition("; tried in vain: ")
-    assert re.findall(r"([\w.-]+) \(the peer sent the alert handshake_failure", tried) == [
-        "gmssl-3.3",
-        "gmssl-3.1",
-    ]
+    assert tried == "gmssl-3.3 and gmssl-3.1 (the same)"
+    assert "try the dialect" not in error["hint"]
+    assert "RSA suites" in error["hint"]
+
+
+def test_a_cause_is_told_once(folder: Path) -> None:
+    with answering(b"\x15\x01\x01\x00\x02\x02\x28") as address:
+        words = ("connect", address, "--server-name", "localhost", "--pki", folder)
+        said = run(*words, "--name", "client").stderr.decode().splitlines()
+    starts = [line.partition(";")[0] for line in said[:3]]
+    cause = said[2].removeprefix("tlcp: ")
+    assert starts == [f"dialect auto: {cause}", "dialect gmssl-3.3: the same", said[2]]
+    assert "try the dialect" not in "".join(said[2:])
+    assert "\n".join(said[2:]).count(cause) == 1
 
 
 def test_a_server_that_vanishes_after_the_first_try(folder: Path) -> None:

@@ -16,9 +16,12 @@ from pathlib import Path
 import pytest
 
 from cli.tools import LIMIT_S, answering, command, environment, run, serving
+from peers.files import encrypt_pkcs8
 from peers.pki import PKI
+from support.rsa_pki import RsaCA, pem, rsa_certificate, rsa_key, rsa_key_pem
 from tlcp.config import Config
 from tlcp.context import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, TLCPContext
+from tlcp.crypto.pem import split_pem, to_pem
 from tlcp.defaults import create_connection
 
 BLOB = os.urandom(1 << 20)
@@ -67,6 +70,52 @@ def test_files_given_one_by_one(pki: PKI, folder: Path) -> None:
     with serving(*options("server")) as server:
         done = run("connect", server.address, *options("client"), *NOW, data=b"x")
         assert (done.returncode, done.stdout) == (0, b"x")
+
+
+def test_one_rsa_certificate_for_both_roles(tmp_path: Path) -> None:
+    """As the page on RSA suites says."""
+    ca, key = RsaCA.create(), rsa_key("one for both")
+    made = rsa_certificate(
+        "localhost", key.public_key(), "both", ca.certificate.common_name, ca.key
+    )
+    (tmp_path / "ca.crt").write_bytes(pem(ca.certificate))
+    cert_file, key_file = tmp_path / "server.crt", tmp_path / "server.key"
+    cert_file.write_bytes(pem(made))
+    key_file.write_bytes(rsa_key_pem(key))
+    sign = ("--sign-cert", cert_file, "--sign-key", key_file)
+    enc = ("--enc-cert", cert_file, "--enc-key", key_file)
+    words = ("--client-auth", "none", "--ciphers", "RSA_SM4_GCM_SM3")
+    trust = ("--ca", tmp_path / "ca.crt")
+    with serving(*sign, *enc, *words) as server:
+        done = run("connect", server.address, *trust, *words[2:], *NOW, data=b"x")
+        assert (done.returncode, done.stdout) == (0, b"x"), text(done.stderr)
+        refused = run("connect", server.address, *trust, *NOW, data=b"x")
+        assert refused.returncode != 0
+        assert "RSA" in text(refused.stderr)
+    half = run("serve", "127.0.0.1:0", *sign, *words)
+    assert half.returncode == 2
+    assert "for RSA suites the same certificate and key may be given for both" in text(half.stderr)
+
+
+def test_encrypted_keys(pki: PKI, folder: Path, tmp_path: Path) -> None:
+    for name in ("server.sign.crt", "server.enc.crt", "ca.crt"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    for name in ("server.sign.key", "server.enc.key"):
+        (block,) = split_pem((folder / name).read_bytes())
+        sealed = encrypt_pkcs8(block.der, "open sesame")
+        (tmp_path / name).write_bytes(to_pem("ENCRYPTED PRIVATE KEY", sealed))
+    words = ("--pki", tmp_path, "--name", "server")
+    done = run("serve", "127.0.0.1:0", *words)
+    assert done.returncode == 2
+    assert "--key-password-file" in text(done.stderr)
+    password = tmp_path / "password"
+    done = run("serve", "127.0.0.1:0", *words, "--key-password-file", password)
+    assert done.returncode == 2
+    assert f"cannot read the password file {password}" in text(done.stderr)
+    password.write_text("open sesame\nanything\n")
+    with serving(*words, "--key-password-file", password) as server:
+        words_of_client = ("connect", server.address, "--pki", folder, "--name", "client", *NOW)
+        assert run(*words_of_client, data=b"x").returncode == 0
 
 
 def test_json_of_connect(folder: Path) -> None:

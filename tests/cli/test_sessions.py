@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis as RawRedis
 
 from cli.tools import Words, run, serving
 from peers.pki import PKI
@@ -44,6 +45,19 @@ def test_a_session_is_resumed_by_its_id(folder: Path) -> None:
         for _ in range(2):
             line = server.line()
             assert "ECC_SM4_GCM_SM3, resumed (id), client CN=a client" in line
+
+
+def test_a_trace_has_a_heading_for_each_resumption(folder: Path) -> None:
+    with serving("--pki", folder, "--name", "server") as server:
+        words = ("connect", server.address, "--pki", folder, "--name", "client", "--linger", "0")
+        done = run(*words, "--resume", "2", "--trace", data=b"x")
+    lines = done.stderr.decode().splitlines()
+    places = [lines.index(f"Resumption {number}") for number in (1, 2)]
+    ends = [i for i, line in enumerate(lines) if line.startswith("resume ")]
+    assert places[0] < ends[0] < places[1] < ends[1] == len(lines) - 1
+    for begin, end in zip(places, ends, strict=True):
+        messages = [line.split()[2] for line in lines[begin:end] if line[:4].strip().isdigit()]
+        assert (messages[0], messages[-1]) == ("ClientHello", "Alert")
 
 
 def test_a_session_is_resumed_by_its_ticket(folder: Path) -> None:
@@ -94,12 +108,20 @@ def test_ticket_keys_in_a_file_serve_two_servers(folder: Path, tmp_path: Path) -
 
 def test_a_damaged_file_of_ticket_keys_is_said(folder: Path, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
-    keys.write_text("nothing of the kind\n")
+    keys.write_text('{"format": 0, "keys": []}')
     keys.chmod(0o600)
     words = ("serve", "127.0.0.1:0", "--pki", folder, "--name", "server")
     done = run(*words, "--ticket-keys", keys)
     assert done.returncode == 2
     assert str(keys) in done.stderr.decode()
+
+
+def test_a_private_key_is_no_file_of_ticket_keys(folder: Path) -> None:
+    words = ("serve", "127.0.0.1:0", "--pki", folder, "--name", "server")
+    done = run(*words, "--ticket-keys", folder / "server.sign.key")
+    assert done.returncode == 2
+    assert "is no file of ticket keys (it looks like PEM" in done.stderr.decode()
+    assert "elete" not in done.stderr.decode()
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +147,54 @@ def test_sealed_sessions_in_redis_need_no_warning(
 
 
 def test_a_redis_that_is_down_costs_full_handshakes(folder: Path) -> None:
-    url = "redis://127.0.0.1:1/0"
+    url = "redis://:hush@127.0.0.1:1/0"
     with serving("--pki", folder, "--name", "server", "--redis", url) as server:
+        said = server.line()
+        assert said.startswith(
+            "WARNING: Redis at 127.0.0.1:1 cannot be used: Connection refused; until it answers"
+        )
         assert by(client(folder, server.address)) == ["", ""]
+        server.process.terminate()
+        server.wait()
+        assert "hush" not in server.log
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("unix://:hush@{}", "it does not take the user name and the password"),
+        ("unix://{}?db=99", "it has no database 99"),
+        ("redis://:hush@127.0.0.1/foo", "the number of a database"),
+    ],
+)
+def test_a_redis_that_will_never_do_ends_the_server(
+    folder: Path, redis: RedisServer, url: str, why: str
+) -> None:
+    place = redis.url.removeprefix("unix://").partition("?")[0]
+    words = ("serve", "127.0.0.1:0", "--pki", folder, "--name", "server")
+    done = run(*words, "--redis", url.format(place))
+    assert done.returncode == 2
+    said = done.stderr.decode()
+    assert why in said
+    assert "hush" not in said
+    if url.startswith("unix"):
+        assert f"Redis at {place} cannot be used" in said
+
+
+def test_ticket_keys_in_redis_serve_two_servers(
+    folder: Path, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TLCP_REDIS_SECRET", SECRET)
+    words = ("--pki", folder, "--name", "server", "--redis", redis.url, "--tickets")
+    with serving(*words) as first:
+        assert by(client(folder, first.address, "--tickets", count=1)) == ["ticket"]
+    with RawRedis.from_url(redis.url) as raw:
+        kept = raw.keys("tlcp:ticket-key:*")
+    assert kept
+    with serving(*words) as second:
+        assert by(client(folder, second.address, "--tickets", count=1)) == ["ticket"]
+    with RawRedis.from_url(redis.url) as raw:
+        assert raw.keys("tlcp:ticket-key:*") == kept, "the same keys"
 
 
 def test_what_redis_lacks_is_said(folder: Path, tmp_path: Path) -> None:

@@ -125,6 +125,18 @@ def port(directory: Path) -> Iterator[int]:
         yield port
 
 
+@pytest.mark.parametrize("arguments", [(), ("pki", "redis://localhost/0")])
+def test_shared_sessions_says_how_to_run_it(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SESSION_SECRET", raising=False)
+    process = subprocess.run(
+        command_of("shared_sessions", *arguments), capture_output=True, text=True, timeout=LIMIT_S
+    )
+    assert process.returncode != 0
+    assert process.stderr.startswith("usage: python examples/shared_sessions.py pki\n")
+
+
 @pytest.mark.parametrize("name", CLIENTS)
 def test_a_client(name: str, port: int, directory: Path) -> None:
     if name == "raw_socket":

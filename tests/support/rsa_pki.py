@@ -26,6 +26,7 @@ _USAGES = {
     "sign": (True, True, False, False, False, False, False, False, False),
     # keyAgreement says nothing of RSA, but Tongsuo takes no client certificate without it
     "enc": (False, False, True, True, True, False, False, False, False),
+    "both": (True, False, True, True, True, False, False, False, False),
     "ca": (False, False, False, False, False, True, True, False, False),
 }
 
@@ -61,7 +62,7 @@ def rsa_certificate(
     Args:
         subject: its common name.
         key: its key.
-        use: "sign", "enc" or "ca".
+        use: "sign", "enc", "both" or "ca".
         issuer: the issuer's common name.
         issuer_key: signs it.
         hosts: the names of a server.

@@ -91,7 +91,8 @@ def program() -> None:
     """TLCP (GB/T 38636-2020): mutual authentication with SM2, SM3 and SM4.
 
     Exit codes: 0 all went well, 1 the handshake or the verification failed, 2 wrong usage or
-    configuration, 3 no connection, 4 a bug of tlcp.
+    configuration, 3 no connection, 4 a bug of tlcp; 130 ended by Ctrl-C, 143 by SIGTERM, 141 the
+    reader of stdout has left.
     """
 
 

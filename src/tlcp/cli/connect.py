@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import socket
 import sys
 import time
@@ -34,6 +35,8 @@ _MISSING_CERTIFICATE = (
     AlertDescription.BAD_CERTIFICATE,
     AlertDescription.CERTIFICATE_REQUIRED,
 )
+_SAME = "the same"
+_TRY_ANOTHER = re.compile(r"(\. )?Or try the dialect '[^']*', for .*$", re.DOTALL)
 _INSECURE = (
     "WARNING: --insecure: the server is NOT verified. Anyone on the way can read and change all."
 )
@@ -57,7 +60,8 @@ _INSECURE = (
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Then connect N times more, resuming the session, and tell of each.",
+    help="Then connect N times more, resuming the session, and tell of each. A full handshake "
+    "instead changes nothing of the exit code.",
 )
 @click.option("--insecure", is_flag=True, help="Do not verify the server. For tests only.")
 @click.option(
@@ -171,7 +175,7 @@ class _Client:
                 found = self._next_dialect(error, failed)
                 if found is None:
                     raise _with_dialects(failures[0], failed) from error
-                self._announce(failed[-1], found)
+                self._announce(failed, found)
                 self._ready().dialect = found
         self._completed = True
         outcome = Outcome(
@@ -219,9 +223,10 @@ class _Client:
         free = self._common.spoken() is AUTO
         return dialect_named(name) if free and name and name not in dict(failed) else None
 
-    def _announce(self, failed: tuple[str, str], found: Dialect) -> None:
+    def _announce(self, failed: list[tuple[str, str]], found: Dialect) -> None:
         if not self._quiet:
-            name, what = failed
+            name, what = failed[-1]
+            what = _SAME if any(what == told for _, told in failed[-2:-1]) else what
             self._printer.say(f"dialect {name}: {what}; trying {found.name} ({found.peers})")
 
     def reconnect(self, number: int) -> Resumption:
@@ -231,15 +236,19 @@ class _Client:
             Failure, TLCPError, OSError: the connection or the handshake failed.
         """
         self._completed = False
+        if self._common.trace:
+            self._printer.say("", f"Resumption {number}", style="bold")
         done, elapsed_ms = self._connect()
         self._completed = True
         resumption = Resumption(number, done, elapsed_ms, self.trace.ticket_came)
         self.trace.note("completed", resumption.as_dict())
-        if not self._quiet:
-            self._printer.say(resumption.line())
-        if self._stream is not None:
-            part(self._stream)
-            self._stream.close()
+        try:
+            if self._stream is not None:
+                part(self._stream)
+                self._stream.close()
+        finally:  # after its last alert, where that is shown
+            if not self._quiet:
+                self._printer.say(resumption.line())
         return resumption
 
     def relay(self, sink: _Stdout | _Kept, linger_s: float) -> None:
@@ -279,9 +288,17 @@ class _Client:
 
 
 def _with_dialects(first: Failure, failed: list[tuple[str, str]]) -> Failure:
-    """The first failure, and what came of all else that was tried."""
-    if others := [f"{name} ({what})" for name, what in failed[1:]]:
-        first.hint = f"{first.hint}; tried in vain: {', '.join(others)}".removeprefix("; ")
+    """The first failure, and what came of all else that was tried; each cause once."""
+    causes: dict[str, list[str]] = {}
+    for name, what in failed[1:]:
+        causes.setdefault(what, []).append(name)
+    if causes:
+        others = [
+            f"{' and '.join(names)} ({_SAME if what == failed[0][1] else what})"
+            for what, names in causes.items()
+        ]
+        hint = _TRY_ANOTHER.sub("", first.hint)  # that has been done
+        first.hint = f"{hint}; tried in vain: {', '.join(others)}".removeprefix("; ")
     return first
 
 

@@ -26,12 +26,13 @@ from tlcp.cli.options import examples
 from tlcp.cli.output import Printer
 from tlcp.explain.told import Field, Told
 from tlcp.pki.ca import CertificateAuthority
-from tlcp.suites import parse_suites
+from tlcp.suites import KeyKind, parse_suites
 
 __all__ = ["demo"]
 
 _HOSTS = ("localhost", "127.0.0.1")
 _MESSAGE = b"Hello over TLCP!\n"
+_OF_RSA = "RSA suites need RSA certificates, and `tlcp serve` and `tlcp connect`"
 _LIMIT_S = 60.0  # a process that hangs is killed then
 
 Facts = dict[str, Any]
@@ -57,7 +58,11 @@ def demo(ciphers: str, as_json: bool) -> int:
     client connects again and resumes the session by its ticket. Exit code 0 means that each side
     authenticated the other, that the text came back intact, and that the session was resumed.
     """
-    suites = ":".join(suite.name for suite in parse_suites(ciphers))
+    chosen = parse_suites(ciphers)
+    if rsa := [suite.name for suite in chosen if suite.key_kind is not KeyKind.SM2]:
+        problem = f"{', '.join(rsa)}: the certificates of the demo are SM2; {_OF_RSA}"
+        raise click.UsageError(problem)
+    suites = ":".join(suite.name for suite in chosen)
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="tlcp-demo-") as folder:
         run = _run(Path(folder), suites)

@@ -72,6 +72,7 @@ class Common:
     sign_key: Path | None
     enc_cert: Path | None
     enc_key: Path | None
+    key_password_file: Path | None
     ciphers: str | None
     trace: bool
     trace_to: Path | None
@@ -105,6 +106,7 @@ class Common:
             self.pki / f"{self.name}.sign.key",
             self.pki / f"{self.name}.enc.crt",
             self.pki / f"{self.name}.enc.key",
+            password=self._password(),
         )
 
     def _identity_from_files(self) -> Identity:
@@ -112,7 +114,23 @@ class Common:
             raise click.UsageError("--sign-cert and --sign-key are needed together")
         if (self.enc_cert is None) != (self.enc_key is None):
             raise click.UsageError("--enc-cert and --enc-key are needed together")
-        return Identity.load(self.sign_cert, self.sign_key, self.enc_cert, self.enc_key)
+        return Identity.load(
+            self.sign_cert,
+            self.sign_key,
+            self.enc_cert,
+            self.enc_key,
+            password=self._password(),
+        )
+
+    def _password(self) -> bytes | None:
+        """The first line of ``--key-password-file``."""
+        if self.key_password_file is None:
+            return None
+        try:
+            return self.key_password_file.read_bytes().split(b"\n")[0].removesuffix(b"\r")
+        except OSError as error:
+            what = f"cannot read the password file {self.key_password_file}: {error.strerror}"
+            raise ConfigError(what) from error
 
     def trust(self) -> TrustStore | None:
         """The CAs to believe; None if no option names any.
@@ -185,9 +203,16 @@ _OPTIONS = (
     click.option("--enc-cert", type=_FILE, help="Encryption certificate (PEM)."),
     click.option("--enc-key", type=_FILE, help="Its private key."),
     click.option(
+        "--key-password-file",
+        type=_FILE,
+        metavar="FILE",
+        help="The first line of FILE is the password of the keys, where they are encrypted.",
+    ),
+    click.option(
         "--ciphers",
         metavar="LIST",
-        help="Cipher suites, best first: names such as ECC_SM4_GCM_SM3, separated by ':' or ','.",
+        help="Cipher suites, best first: names such as ECC_SM4_GCM_SM3, separated by ':' or ','. "
+        "RSA suites (RSA_SM4_GCM_SM3 and others) are used only if named.",
     ),
     click.option("--trace", is_flag=True, help="Explain every message on stderr."),
     click.option(

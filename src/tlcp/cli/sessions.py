@@ -15,7 +15,7 @@ from tlcp.cli.output import Printer
 from tlcp.sessions.redis_store import RedisStore
 from tlcp.sessions.session import SessionStore, TicketKeys
 from tlcp.sessions.store import MemoryStore
-from tlcp.sessions.ticket_keys import FileTicketKeys, RotatingTicketKeys
+from tlcp.sessions.ticket_keys import FileTicketKeys, RedisTicketKeys, RotatingTicketKeys
 
 __all__ = ["SECRET_VARIABLE", "SessionOptions", "session_options"]
 
@@ -37,7 +37,7 @@ class SessionOptions:
 
         Raises:
             click.UsageError: the options contradict each other.
-            ConfigError: redis-py is missing, or the URL is none.
+            ConfigError: redis-py is missing, the URL is none, or Redis does not let us in.
         """
         if self.no_sessions and self.redis is not None:
             raise click.UsageError("give either --no-sessions or --redis, not both")
@@ -45,29 +45,48 @@ class SessionOptions:
             return None
         if self.redis is None:
             return MemoryStore()
-        secret = os.environ.get(SECRET_VARIABLE) or None
-        store = RedisStore(self.redis, secret=secret)
-        if secret is None:
+        store = RedisStore(self.redis, secret=_secret())
+        try:
+            store.check()
+        except ConnectionError as error:
             printer.say(
-                "WARNING: sessions lie in Redis in clear: whoever reads it can read connections; "
+                f"WARNING: {error}; until it answers, no session is resumed from it",
+                style="bold yellow",
+            )
+        if _secret() is None:
+            what = "sessions and ticket keys lie" if self._keys_in_redis else "sessions lie"
+            printer.say(
+                f"WARNING: {what} in Redis in clear: whoever reads it can read connections; "
                 f"set {SECRET_VARIABLE} to seal them",
                 style="bold yellow",
             )
         return store
 
+    @property
+    def _keys_in_redis(self) -> bool:
+        return self.redis is not None and self.tickets and self.ticket_keys_file is None
+
     def ticket_keys(self) -> TicketKeys | None:
         """The keys of tickets; None gives and takes none.
 
         Raises:
-            ConfigError: the file cannot be used.
+            ConfigError: the file cannot be used, or the URL of the Redis.
         """
         if self.ticket_keys_file is not None:
             return FileTicketKeys(self.ticket_keys_file)
+        if self.redis is not None and self._keys_in_redis:
+            return RedisTicketKeys(self.redis, secret=_secret())
         return RotatingTicketKeys() if self.tickets else None
 
 
+def _secret() -> str | None:
+    return os.environ.get(SECRET_VARIABLE) or None
+
+
 _OPTIONS = (
-    click.option("--tickets", is_flag=True, help="Give session tickets; keys in memory."),
+    click.option(
+        "--tickets", is_flag=True, help="Give session tickets; keys in memory, or in --redis."
+    ),
     click.option(
         "--ticket-keys",
         "ticket_keys_file",
@@ -78,7 +97,8 @@ _OPTIONS = (
     click.option(
         "--redis",
         metavar="URL",
-        help="Keep sessions in this Redis, for several servers; needs tlcp[redis]. "
+        help="Keep sessions in this Redis, for several servers, and with --tickets the keys of "
+        "tickets (unless --ticket-keys has them); needs tlcp[redis]. "
         f"{SECRET_VARIABLE} in the environment seals them.",
     ),
     click.option(

@@ -335,7 +335,7 @@ class TLCPContext(SessionSettings):
                 both keys, and CA certificates; which is which is told by key usage.
             keyfile: the keys, if they are in a file of their own.
             password: text, bytes, or a function that returns one and is called if a key is
-                encrypted. Encrypted keys cannot be read yet: they give a ConfigError.
+                encrypted (PKCS#8: ``BEGIN ENCRYPTED PRIVATE KEY``).
             sign: (certificate file, key file) of the signing pair, instead of ``certfile``.
             enc: the same for encryption; a client may go without.
 

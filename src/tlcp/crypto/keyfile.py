@@ -167,7 +167,10 @@ def _load_block(block: PemBlock, password: bytes | None) -> SM2PrivateKey | RSAP
 
 def _load_encrypted(der: bytes, password: bytes | None) -> SM2PrivateKey | RSAPrivateKey:
     if password is None:
-        raise ConfigError("the private key is encrypted, and no password is given")
+        raise ConfigError(
+            "the private key is encrypted, and no password is given (--key-password-file, or "
+            "password= of load_cert_chain)"
+        )
     return _load_pkcs8(decrypt_pkcs8(der, password))
 
 

@@ -28,10 +28,10 @@ _log = logging.getLogger("tlcp.sessions")
 class FileTicketKeys:
     """Keys in a file, changed regularly by whichever process finds the newest one too old.
 
-    The file is made if it is missing, with mode 0600; its directory must be writable. What is in
-    it counts: a key that is taken out is dead at once, and deleting the file ends all tickets. If
-    it can no longer be read or written, that is logged once, and the keys known so far serve on
-    until they no longer open. ``key_file`` says what it looks like.
+    The file is made if it is missing or empty, with mode 0600; its directory must be writable.
+    What is in it counts: a key that is taken out is dead at once, and deleting the file ends all
+    tickets. If it can no longer be read or written, that is logged once, and the keys known so far
+    serve on until they no longer open. ``key_file`` says what it looks like.
 
     Args:
         path: the file; ``path.lock`` beside it keeps writers apart.

@@ -67,8 +67,10 @@ class KeyFile:
     def read(self) -> tuple[Ring, Stamp | None]:
         """The keys and the stamp of what was read; no keys and None if there is no file.
 
+        An empty file has no keys.
+
         Raises:
-            ConfigError: it is damaged, or others may read it.
+            ConfigError: it is damaged or something else, or others may read it.
             OSError: it cannot be read.
         """
         try:
@@ -78,8 +80,14 @@ class KeyFile:
             return (), None
         with open(file, "rb") as stream:
             status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise ConfigError(f"the ticket keys {self.path} are not a regular file")
+            data = stream.read(_LONGEST + 1)
+            if not data.strip():  # as `touch` made it: there is nothing to lose or to hide
+                return (), Stamp.of(status)
+            ring = self._parse(data)  # first, for only our own file may be deleted
             self._check(status)
-            return self._parse(stream.read(_LONGEST + 1)), Stamp.of(status)
+            return ring, Stamp.of(status)
 
     def write(self, ring: Ring) -> Stamp:
         """Replace the file at one stroke: a reader sees the old one or the new one.
@@ -147,8 +155,6 @@ class KeyFile:
                 os.fchown(file, before.st_uid, before.st_gid)
 
     def _check(self, status: os.stat_result) -> None:
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"the ticket keys {self.path} are not a regular file")
         if status.st_mode & _OTHERS:
             raise ConfigError(
                 f"the ticket keys {self.path} have mode {stat.S_IMODE(status.st_mode):04o}: others "
@@ -165,11 +171,37 @@ class KeyFile:
             ring = [_entry(entry) for entry in value["keys"]]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             # not chained: the error would show what was read
-            raise ConfigError(
+            raise ConfigError(self._problem(data)) from None
+        return tuple(sorted(ring, key=lambda dated: dated.created_s, reverse=True))
+
+    def _problem(self, data: bytes) -> str:
+        """What to say of bytes that do not parse; to delete only what can be nobody else's."""
+        if _ours(data):
+            return (
                 f"the ticket keys {self.path} are damaged, or of another version: expected JSON "
                 f'with "format": 1. Delete the file, and new keys will be made'
-            ) from None
-        return tuple(sorted(ring, key=lambda dated: dated.created_s, reverse=True))
+            )
+        return (
+            f"{self.path} is no file of ticket keys ({_looks_like(data)}): expected JSON with "
+            f'"format": 1. Give another path; a file that is missing will be made'
+        )
+
+
+def _ours(data: bytes) -> bool:
+    """Whether this is JSON with the members that we write, whatever is wrong within."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and {"format", "keys"} <= value.keys()
+
+
+def _looks_like(data: bytes) -> str:
+    if b"-----BEGIN " in data:
+        return "it looks like PEM: a key or a certificate"
+    if data.lstrip()[:1] in (b"{", b"["):
+        return "it looks like other JSON, or a part of some"
+    return "it looks like text" if data.isascii() else "it looks like binary data"
 
 
 def _entry(entry: dict[str, object]) -> DatedKey:

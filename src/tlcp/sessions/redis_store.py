@@ -55,6 +55,15 @@ class RedisStore:
         self._prefix = prefix
         self._link = RedisLink(client_or_url, pause_s=pause_s, clock=clock)
 
+    def check(self) -> None:
+        """Ask Redis once, for a server that wants to know at its start whether it will work.
+
+        Raises:
+            ConnectionError: Redis is down; handshakes do without until it answers.
+            ConfigError: it does not let us in: a wrong password, no such database.
+        """
+        self._link.check(lambda client: client.get(self._prefix))
+
     def get(self, session_id: bytes) -> bytes | None:
         """The state kept under an id; None if there is none, or another secret sealed it."""
         kept = self._link.call(lambda client: client.get(self._key(session_id)))

@@ -89,9 +89,13 @@ def keys_over(fake: FakeRedis, clock: Clock, secret: bytes | None = SECRET) -> R
 DOWN = redis.ConnectionError("Error 111 connecting"), redis.TimeoutError("Timeout reading")
 
 
-@pytest.mark.parametrize("error", DOWN, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [(DOWN[0], "ConnectionError"), (DOWN[1], "no answer in time")],
+    ids=("refuses", "is silent"),
+)
 def test_a_redis_that_is_down_is_asked_once_per_pause(
-    fake: FakeRedis, clock: Clock, caplog: pytest.LogCaptureFixture, error: Exception
+    fake: FakeRedis, clock: Clock, caplog: pytest.LogCaptureFixture, error: Exception, why: str
 ) -> None:
     store = store_over(fake, clock)
     store.put(ID, b"state", 100)
@@ -108,7 +112,7 @@ def test_a_redis_that_is_down_is_asked_once_per_pause(
                     store.put(ID, b"state", 100)
         assert fake.asked == 4
         assert [r.getMessage() for r in caplog.records] == [
-            f"Redis is down ({type(error).__name__}): going on without it"
+            f"Redis is down ({why}): going on without it"
         ]
         fake.fails = None
         clock.now += 5
@@ -323,7 +327,16 @@ def test_a_url_is_tried_once_and_not_ten_times(
 
 @pytest.mark.parametrize("make", [RedisStore, RedisTicketKeys])
 def test_what_is_no_url_is_our_users_error(make: Callable[[str], object]) -> None:
-    for url in ("http://user:hunter2@host", "redis://user:hunter2@host:port", "nonsense"):
+    for url in (
+        "http://user:hunter2@host",
+        "redis://user:hunter2@host:port",
+        "redis://:123/hunter2@host/0",
+        "redis://user:hunter2@host/foo",
+        "redis://user:hunter2@host/0/1",
+        "redis://user:hunter2@host/-1",
+        "redis://user:hunter2@host/0?hunter2=1",
+        "nonsense",
+    ):
         with pytest.raises(ConfigError, match="expected redis://") as caught:
             make(url)
         assert "hunter2" not in str(caught.value)
@@ -370,3 +383,53 @@ def test_no_repr_shows_a_secret(fake: FakeRedis, clock: Clock) -> None:
         assert SECRET.decode() not in shown
         assert key.key.hex() not in shown
         assert repr(key.key) not in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("redis://:hunter2@h", "Redis at h:6379"),
+        ("rediss://u:hunter2@h:1/3", "Redis at h:1"),
+        ("redis://[::1]:7/", "Redis at [::1]:7"),
+        ("redis:///0", "Redis at localhost:6379"),
+        ("unix://:hunter2@/run/redis", "Redis at /run/redis"),
+    ],
+)
+def test_messages_name_the_place_without_the_password(url: str, name: str) -> None:
+    assert RedisStore(url)._link.name == name
+
+
+def test_a_redis_that_is_down_at_the_start_may_come_back(
+    fake: FakeRedis, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = store_over(fake, clock)
+    for error in DOWN:
+        fake.fails = error
+        with pytest.raises(ConnectionError, match="Redis cannot be used"):
+            store.check()
+    fake.asked = 0
+    with pytest.raises(ConnectionError):
+        store.get(ID)
+    assert (fake.asked, caplog.text) == (0, ""), "it is known to be down"
+    fake.fails = None
+    clock.now += 5
+    assert store.get(ID) is None
+    store.check()
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (redis.AuthenticationError("WRONGPASS of hunter2"), "it wants a password"),
+        (redis.exceptions.NoPermissionError("hunter2"), "the user has no permission"),
+        (redis.ResponseError("DB index is out of range"), "it has no database"),
+        (redis.ResponseError("ERR hunter2"), "ResponseError"),
+    ],
+)
+def test_a_redis_that_lets_us_not_in_is_our_users_error(
+    fake: FakeRedis, clock: Clock, error: Exception, why: str
+) -> None:
+    fake.fails = error
+    with pytest.raises(ConfigError, match=why) as caught:
+        store_over(fake, clock).check()
+    assert "hunter2" not in str(caught.value)

@@ -121,12 +121,6 @@ def test_a_key_from_a_clock_far_ahead_does_not_seal_for_ever(path: Path, clock: 
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "no JSON, but the secret 00112233445566778899aabbccddeeff",
-        "[]",
-        "{}",
-        "17",
-        "[" * 50_000,
         '{"format": 2, "keys": []}',
         '{"format": 1, "keys": [1]}',
         '{"format": 1, "keys": {"a": 1}}',
@@ -145,16 +139,46 @@ def test_a_damaged_file_is_our_users_error_and_not_shown(
     path.chmod(0o600)
     with pytest.raises(ConfigError, match=r"ticket-keys are damaged.*Delete the file") as caught:
         opened(path, clock)
-    assert "00112233" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert path.read_text() == text, "what may be of use to somebody is not overwritten"
 
 
-def test_bytes_that_are_no_text_are_damage(path: Path, clock: Clock) -> None:
-    path.write_bytes(b"\xff\xfe\x00")
-    path.chmod(0o600)
-    with pytest.raises(ConfigError, match="damaged"):
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+@pytest.mark.parametrize(
+    ("data", "looks"),
+    [
+        (b"-----BEGIN PRIVATE KEY-----\n00112233\n-----END PRIVATE KEY-----\n", "PEM"),
+        (b"no JSON, but the secret 00112233445566778899aabbccddeeff", "text"),
+        (b"[" * 50_000, "JSON"),
+        (b"{}", "JSON"),
+        (b'{"format": 1}', "JSON"),
+        (b"17", "text"),
+        (b"\xff\xfe\x00", "binary"),
+    ],
+)
+def test_a_file_of_something_else_is_left_alone(
+    path: Path, clock: Clock, data: bytes, looks: str, mode: int
+) -> None:
+    """To delete it would be bad advice: it may be a private key."""
+    path.write_bytes(data)
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match=r"is no file of ticket keys.*another path") as caught:
         opened(path, clock)
+    assert f"it looks like {looks}" in str(caught.value).replace("other JSON", "JSON")
+    assert "elete" not in str(caught.value)
+    assert "00112233" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_an_empty_file_is_a_new_one(path: Path, clock: Clock, text: str, mode: int) -> None:
+    path.write_text(text)
+    path.chmod(mode)
+    key = opened(path, clock).newest()
+    assert key.name.hex() in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644])
