@@ -42,7 +42,8 @@ class FileTicketKeys:
         random: source of keys, ``os.urandom`` but in tests.
 
     Raises:
-        ConfigError: the file is damaged, others may read it, or it cannot be made.
+        ConfigError: the file is damaged, is another user's, others may read it, or it cannot be
+            made.
     """
 
     def __init__(
@@ -67,6 +68,8 @@ class FileTicketKeys:
             self._ring, self._stamp = self._file.read()
             if self._schedule.sealing(self._ring, self._clock()) is None:
                 self._rotate(self._clock(), wait=True)
+            if not self._ring:
+                raise ConfigError(f"another process has held the lock {path}.lock for too long")
         except OSError as error:
             if isinstance(error, ConfigError):  # an OSError, too, as in ssl
                 raise
@@ -119,23 +122,28 @@ class FileTicketKeys:
             return
         try:
             # Who rotates is quick; while old keys open, nobody needs to wait for it
-            self._rotate(now, wait=not self._schedule.living(self._ring, now))
+            wait = not self._schedule.living(self._ring, now)
+            done = self._rotate(now, wait=wait)
         except OSError as error:
             if self._writing.failed():
                 _log.warning("ticket keys: no new one can be written: %s", _text(error))
         else:
-            self._writing.succeeded()
+            if wait and not done:
+                self._writing.failed()
+            else:
+                self._writing.succeeded()
 
-    def _rotate(self, now: float, *, wait: bool) -> None:
+    def _rotate(self, now: float, *, wait: bool) -> bool:
         with self._file.locked(wait=wait) as mine:
             if not mine:
-                return
+                return False
             ring, stamp = self._file.read()
             if self._schedule.sealing(ring, now) is None:
                 fresh = new_key(self._random, float(int(now)))
                 ring = (fresh, *self._schedule.living(ring, now))
                 stamp = self._file.write(ring)
             self._ring, self._stamp = ring, stamp
+            return True
 
     def __repr__(self) -> str:
         return f"<FileTicketKeys {self._file.path}, {self._schedule}>"

@@ -15,6 +15,7 @@ import json
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ __all__ = ["KeyFile", "Stamp"]
 
 _FORMAT: Final = 1
 _LONGEST: Final = 1 << 16
+_LOCK_SECONDS: Final = 2.0  # writing takes a few milliseconds
+_LOCK_PAUSE_S: Final = 0.01
 _OTHERS: Final = 0o077
 
 
@@ -115,7 +118,6 @@ class KeyFile:
             with open(file, "wb") as stream:
                 stream.write(text.encode() + b"\n")
                 stream.flush()
-                self._keep_owner(file)
                 os.fsync(file)
                 stamp = Stamp.of(os.fstat(file))
             os.replace(name, self.path)
@@ -129,7 +131,10 @@ class KeyFile:
         """Keep other writers out, by a lock on the file PATH.lock; it stays there, empty.
 
         Args:
-            wait: for whoever has the lock; False gives up and yields False.
+            wait: up to two seconds for whoever has the lock; False gives up at once.
+
+        Yields:
+            Whether we have it.
 
         Raises:
             OSError: the lock file cannot be made.
@@ -137,24 +142,17 @@ class KeyFile:
         name = self.path.with_name(f"{self.path.name}.lock")
         file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            self._keep_owner(file)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+            yield _lock(file, _LOCK_SECONDS if wait else 0.0)
         finally:
             os.close(file)  # and with it the lock
 
-    def _keep_owner(self, file: int) -> None:
-        """What root writes must stay readable for whom the file belongs to."""
-        if os.geteuid() == 0:
-            with contextlib.suppress(FileNotFoundError):
-                before = self.path.stat()
-                os.fchown(file, before.st_uid, before.st_gid)
-
     def _check(self, status: os.stat_result) -> None:
+        if status.st_uid not in (0, os.geteuid()):
+            raise ConfigError(
+                f"the ticket keys {self.path} belong to user {status.st_uid}, who knows them and "
+                f"may change them; expected root or this process's user, {os.geteuid()}. Run the "
+                f"servers that share the file as one user"
+            )
         if status.st_mode & _OTHERS:
             raise ConfigError(
                 f"the ticket keys {self.path} have mode {stat.S_IMODE(status.st_mode):04o}: others "
@@ -169,7 +167,7 @@ class KeyFile:
             if value["format"] != _FORMAT:
                 raise ValueError
             ring = [_entry(entry) for entry in value["keys"]]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
             # not chained: the error would show what was read
             raise ConfigError(self._problem(data)) from None
         return tuple(sorted(ring, key=lambda dated: dated.created_s, reverse=True))
@@ -185,6 +183,20 @@ class KeyFile:
             f"{self.path} is no file of ticket keys ({_looks_like(data)}): expected JSON with "
             f'"format": 1. Give another path; a file that is missing will be made'
         )
+
+
+def _lock(file: int, seconds: float) -> bool:
+    """Lock an open file; False if another process has not let go of it in that time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOCK_PAUSE_S)
+        else:
+            return True
 
 
 def _ours(data: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tlcp.errors import ConfigError
+from tlcp.sessions import key_file
 from tlcp.sessions.ticket_keys import FileTicketKeys
 
 LIMIT_S = 60
@@ -266,6 +268,7 @@ def test_a_rotation_that_fails_leaves_the_file_as_it_was(
 
 _RACER = """
 import sys
+from tlcp.sessions import key_file
 from tlcp.sessions.ticket_keys import FileTicketKeys
 path, now = sys.argv[1], float(sys.argv[2])
 keys = FileTicketKeys(path, lifetime_s=10, keep=1000, clock=lambda: now, monotonic=lambda: now)
@@ -315,3 +318,39 @@ def test_processes_racing_on_the_file_lose_no_key(path: Path) -> None:
     kept = [entry["name"] for entry in json.loads(path.read_text())["keys"]]
     assert len(set(kept)) == rounds + 1, "each rotation is done once"
     assert used <= set(kept), "every key that sealed can still open"
+
+
+def test_a_file_of_another_user_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who owns it could put keys of his own there, or read ours."""
+    path = tmp_path / "keys"
+    FileTicketKeys(path)
+    strangers = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: strangers)
+    if path.stat().st_uid == 0:
+        os.chown(path, strangers + 1, -1)
+    with pytest.raises(ConfigError, match="belong to user"):
+        FileTicketKeys(path)
+
+
+def test_a_time_beyond_all_numbers_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    FileTicketKeys(path)
+    text = json.loads(path.read_text())
+    text["keys"][0]["created"] = 10**400
+    path.write_text(json.dumps(text))
+    with pytest.raises(ConfigError, match="damaged"):
+        FileTicketKeys(path)
+
+
+def test_a_lock_that_nobody_opens_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_file, "_LOCK_SECONDS", 0.05)
+    path = tmp_path / "keys"
+    with (tmp_path / "keys.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ConfigError, match=r"lock .*keys\.lock"):
+            FileTicketKeys(path)
+    assert FileTicketKeys(path).newest()
