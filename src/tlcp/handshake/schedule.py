@@ -77,6 +77,11 @@ class KeySchedule:
         """The 48-byte master secret itself: for sessions, never for logs."""
         return self._master
 
+    def dangerous_keys(self, sender: str) -> tuple[bytes, bytes, bytes]:
+        """MAC key, key and IV of what ``sender`` writes: for dissectors, never for logs."""
+        mac_key, key, iv = self._keys[sender]
+        return mac_key, key, iv
+
     def dangerous_key_log_line(self) -> str:
         """``CLIENT_RANDOM random master``: enough to decrypt the connection."""
         return f"CLIENT_RANDOM {self.client_random.hex()} {self._master.hex()}"

@@ -1,0 +1,74 @@
+"""Certificates read once: the connections of a capture show the same ones again and again.
+
+Spec: GB/T 38636-2020 6.4.5.3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from tlcp.errors import TLCPError
+from tlcp.suites import KeyKind
+from tlcp.x509.certificate import Certificate
+from tlcp.x509.chain import Purpose
+from tlcp.x509.pair import VerifiedPair, accept_unverified_pair, split_certificates
+
+__all__ = ["read_certificate", "split", "unverified_pair"]
+
+_KEPT = 256
+_KEPT_BYTES = 1 << 14  # of DER: longer lists are read each time
+
+Split = tuple[Certificate, Certificate | None, tuple[Certificate, ...]]
+
+
+def read_certificate(der: bytes) -> Certificate | None:
+    """A certificate, None if it cannot be read."""
+    try:
+        return _certificate(der) if len(der) <= _KEPT_BYTES else Certificate.from_der(der)
+    except TLCPError:
+        return None
+
+
+def split(ders: tuple[bytes, ...]) -> Split:
+    """Signing certificate, encryption certificate (the same if there is one only), the rest.
+
+    Raises:
+        CertificateVerifyError: one cannot be read.
+        ValueError: the list is empty.
+    """
+    if _long(ders):
+        return split_certificates(ders, allow_single=True)
+    return _split(ders)
+
+
+def unverified_pair(
+    ders: tuple[bytes, ...], role: Purpose, kind: KeyKind, *, need_enc: bool
+) -> VerifiedPair:
+    """The pair as the handshake needs it, whoever issued it.
+
+    Raises:
+        CertificateVerifyError: it cannot be used.
+        ValueError: the list is empty.
+    """
+    make = accept_unverified_pair if _long(ders) else _pair
+    return make(ders, role=role, need_enc=need_enc, kind=kind)
+
+
+def _long(ders: Sequence[bytes]) -> bool:
+    return sum(map(len, ders)) > _KEPT_BYTES
+
+
+@lru_cache(_KEPT)
+def _certificate(der: bytes) -> Certificate:
+    return Certificate.from_der(der)
+
+
+@lru_cache(_KEPT)
+def _split(ders: tuple[bytes, ...]) -> Split:
+    return split_certificates(ders, allow_single=True)
+
+
+@lru_cache(_KEPT)
+def _pair(ders: tuple[bytes, ...], *, role: Purpose, need_enc: bool, kind: KeyKind) -> VerifiedPair:
+    return accept_unverified_pair(ders, role=role, need_enc=need_enc, kind=kind)

@@ -1,0 +1,151 @@
+"""Which stack each side of a connection looks like, by the quirks that a passive observer sees.
+
+Spec: GB/T 38636-2020 6.4.5; where stacks depart from it is said in ``quirks``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tlcp.errors import DecodeError
+from tlcp.inspect.model import Sender
+from tlcp.inspect.verify import Check
+from tlcp.inspect.view import HandshakeView
+from tlcp.quirks import Quirk, likely_stacks
+from tlcp.registry import ExtensionType
+from tlcp.suites import KeyExchangeKind
+from tlcp.wire.bodies import (
+    CURVE_SM2,
+    EcdheClientKeyExchangeVector,
+    EcdheServerKeyExchange,
+    decode_ecdhe_client_key_exchange,
+)
+from tlcp.wire.extensions import SignatureAlgorithms, decode_extension, find_extension
+from tlcp.wire.messages import (
+    CertificateRequest,
+    CertificateStatus,
+    ClientHello,
+    ClientKeyExchange,
+    ServerHello,
+    ServerKeyExchange,
+)
+from tlcp.x509.usage import is_authority
+
+__all__ = ["likely", "quirks_of"]
+
+_SCSV = 0x00FF
+_SENTINELS = (b"DOWNGRD\x00", b"DOWNGRD\x01")  # RFC 8446 4.1.3
+_ALGORITHMS = {0x0704: Quirk.SIGNATURE_0704, 0x0708: Quirk.SIGNATURE_0708}
+_TYPES = {b"\x01\x40": Quirk.TYPES_RSA_FIRST, b"\x40\x40": Quirk.TYPES_REPEATED}
+
+
+def likely(quirks: tuple[Quirk, ...]) -> tuple[str, ...]:
+    """The stacks that these point to; a root that was sent may only decide between them.
+
+    Alone it says more of somebody's files than of a stack.
+    """
+    others = [quirk for quirk in quirks if quirk is not Quirk.ROOT_SENT]
+    return likely_stacks(quirks) if likely_stacks(others) else ()
+
+
+def quirks_of(view: HandshakeView, checks: list[Check], sender: Sender) -> tuple[Quirk, ...]:
+    """What was seen of one side's stack, each quirk once."""
+    if sender == "client":
+        seen = [*_client(view), *_certificates(view, "client")]
+        if any(check.raw_transcript for check in checks):
+            seen.append(Quirk.RAW_SIGNATURE)
+    else:
+        seen = [*_server(view), *_certificates(view, "server")]
+    return tuple(dict.fromkeys(seen))
+
+
+def _client(view: HandshakeView) -> Iterator[Quirk]:
+    hello = view.hello
+    if hello is not None:
+        yield from _client_hello(hello)
+    exchange = view.first(ClientKeyExchange)
+    suite = view.suite
+    if exchange is None or suite is None or suite.key_exchange is not KeyExchangeKind.ECDHE:
+        return
+    try:
+        share = decode_ecdhe_client_key_exchange(exchange.body)
+    except DecodeError:
+        return
+    if isinstance(share, EcdheClientKeyExchangeVector):
+        yield Quirk.POINT_VECTOR
+
+
+def _client_hello(hello: ClientHello) -> Iterator[Quirk]:
+    if not hello.extensions:
+        yield Quirk.NO_EXTENSIONS
+    if _SCSV in hello.cipher_suites:
+        yield Quirk.SCSV
+    if find_extension(hello.extensions, ExtensionType.SESSION_TICKET) is not None:
+        yield Quirk.ASKS_TICKET
+    algorithms = find_extension(hello.extensions, ExtensionType.SIGNATURE_ALGORITHMS)
+    if algorithms is None:
+        return
+    try:
+        named = decode_extension(algorithms, SignatureAlgorithms).algorithms
+    except DecodeError:
+        return
+    for number in named[:1]:
+        if number in _ALGORITHMS:
+            yield _ALGORITHMS[number]
+
+
+def _server(view: HandshakeView) -> Iterator[Quirk]:
+    if view.answer is not None:
+        yield from _server_hello(view.answer)
+    request = view.first(CertificateRequest)
+    if request is not None:
+        if not request.certificate_authorities:
+            yield Quirk.NO_CA_NAMES
+        if quirk := _TYPES.get(request.certificate_types):
+            yield quirk
+    if view.first(CertificateStatus) is not None:
+        yield Quirk.STAPLE_IN_MESSAGE
+    yield from _curve(view)
+
+
+def _server_hello(answer: ServerHello) -> Iterator[Quirk]:
+    kinds = {e.type: e for e in answer.extensions or ()}
+    ticket = ExtensionType.SESSION_TICKET in kinds
+    if not answer.session_id and not ticket:
+        yield Quirk.NO_SESSION_ID
+    if ticket:
+        yield Quirk.TICKET
+    if ExtensionType.RENEGOTIATION_INFO in kinds:
+        yield Quirk.RENEGOTIATION_INFO
+    if ExtensionType.SERVER_NAME in kinds:
+        yield Quirk.SERVER_NAME_ANSWERED
+    status = kinds.get(ExtensionType.STATUS_REQUEST)
+    if status is not None and status.data:
+        yield Quirk.STAPLE_IN_HELLO
+    if answer.random.endswith(_SENTINELS):
+        yield Quirk.DOWNGRADE_SENTINEL
+
+
+def _curve(view: HandshakeView) -> Iterator[Quirk]:
+    exchange, suite = view.first(ServerKeyExchange), view.suite
+    if exchange is None or suite is None or suite.key_exchange is not KeyExchangeKind.ECDHE:
+        return
+    try:
+        curve = EcdheServerKeyExchange.from_bytes(exchange.body).params.named_curve
+    except DecodeError:
+        return
+    if curve != CURVE_SM2:
+        yield Quirk.CURVE_OTHER if curve else Quirk.CURVE_ZERO
+
+
+def _certificates(view: HandshakeView, sender: Sender) -> Iterator[Quirk]:
+    found = view.certificates(sender)
+    if not found:
+        return
+    authorities = [c is not None and is_authority(c) for c in found]
+    if sender == "client" and all(authorities[1:]):
+        yield Quirk.SINGLE_CERTIFICATE
+    if len(found) > 2 and authorities[1] and not authorities[-1]:
+        yield Quirk.ENC_LAST
+    if any(c is not None and c.self_issued for c in found[1:]):
+        yield Quirk.ROOT_SENT

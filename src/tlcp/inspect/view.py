@@ -1,0 +1,140 @@
+"""The handshake of a connection, its messages by kind: what checks and findings look at.
+
+Spec: GB/T 38636-2020 6.4.5
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from tlcp.handshake.kx import HelloContext
+from tlcp.handshake.transcript import Transcript
+from tlcp.inspect.certs import read_certificate
+from tlcp.inspect.decrypt import Decryptor
+from tlcp.inspect.model import Dissection, Message, Sender
+from tlcp.registry import ContentType
+from tlcp.wire.messages import (
+    Certificate,
+    ClientHello,
+    Finished,
+    Handshake,
+    HelloRequest,
+    ServerHello,
+    ServerHelloDone,
+)
+from tlcp.x509 import certificate as x509
+
+__all__ = ["INCOMPLETE", "HandshakeView"]
+
+H = TypeVar("H", bound=Handshake)
+
+#: rules of notices behind which the transcript is not whole
+INCOMPLETE = frozenset(
+    {"gap", "passed-over", "mid-stream", "not-a-record", "incomplete-message", "message-too-long"}
+)
+
+
+class HandshakeView:
+    """The first handshake of a connection.
+
+    Args:
+        dissection: finished.
+        decryptor: that had its messages.
+
+    Attributes:
+        hello, answer: the hellos, None if they are not there.
+        suite: agreed on, None if it has no name or is not known.
+        resumed: whether a session goes on.
+        ordered: the messages in the order of the protocol, both Finished included.
+        whole: whether nothing is known to be missing among them.
+    """
+
+    def __init__(self, dissection: Dissection, decryptor: Decryptor) -> None:
+        self.dissection, self.decryptor = dissection, decryptor
+        self.keys = decryptor.keys
+        self.resumed, self.suite = decryptor.resumed, decryptor.suite
+        self.ordered = _in_order(dissection, resumed=self.resumed)
+        self.hello = self.first(ClientHello)
+        self.answer = self.first(ServerHello)
+        self.whole = self._whole()
+
+    def find(self, kind: type[H], sender: Sender | None = None) -> Message | None:
+        """The first message of a kind, from that side if one is named."""
+        for message in self.ordered:
+            if isinstance(message.parsed, kind) and sender in (None, message.sender):
+                return message
+        return None
+
+    def first(self, kind: type[H], sender: Sender | None = None) -> H | None:
+        """What the first message of a kind was parsed to."""
+        message = self.find(kind, sender)
+        return message.parsed if message and isinstance(message.parsed, kind) else None
+
+    @property
+    def hellos(self) -> HelloContext | None:
+        """What both hellos fixed."""
+        if self.hello is None or self.answer is None:
+            return None
+        return HelloContext(self.hello.version, self.hello.random, self.answer.random)
+
+    def ders(self, sender: Sender) -> tuple[bytes, ...]:
+        """The certificates of a side; empty if it sent none."""
+        message = self.first(Certificate, sender)
+        return message.certificates if message is not None else ()
+
+    def certificates(self, sender: Sender) -> list[x509.Certificate | None]:
+        """The same read; None stands for one that cannot be."""
+        return [read_certificate(der) for der in self.ders(sender)]
+
+    def transcript_before(self, message: Message) -> Transcript:
+        """The transcript up to a message."""
+        transcript = Transcript()
+        for one in self.ordered:
+            if one is message:
+                break
+            transcript.add(one.data)
+        if self.suite is not None:
+            transcript.follow(self.suite)
+        return transcript
+
+    @property
+    def finished(self) -> bool:
+        """Whether both sides finished, as far as that can be seen."""
+        seen = {m.sender for m in self.ordered if isinstance(m.parsed, Finished)}
+        closed = {
+            m.sender
+            for m in self.dissection.messages
+            if not m.opened and m.content_type == ContentType.HANDSHAKE
+        }
+        return seen | closed == {"client", "server"}
+
+    def _whole(self) -> bool:
+        if self.hello is None or self.answer is None:
+            return False
+        last = max((p.record for m in self.ordered for p in m.parts), default=0)
+        return not any(n.rule in INCOMPLETE and n.number < last for n in self.dissection.notices)
+
+
+def _in_order(dissection: Dissection, *, resumed: bool) -> list[Message]:
+    """Both directions in the order of the protocol, whatever the order in the capture."""
+    sides: dict[Sender, list[Message]] = {"client": [], "server": []}
+    for message in dissection.messages:
+        if message.content_type != ContentType.HANDSHAKE or not message.opened:
+            continue
+        mine = sides[message.sender]
+        done = any(isinstance(m.parsed, Finished) for m in mine)
+        if not done and not isinstance(message.parsed, HelloRequest):
+            mine.append(message)
+    client, server = sides["client"], sides["server"]
+    hello = client[:1] if client and isinstance(client[0].parsed, ClientHello) else []
+    rest = client[len(hello) :]
+    cut = len(server) if resumed else _behind_done(server)
+    return [*hello, *server[:cut], *rest, *server[cut:]]
+
+
+def _behind_done(server: Sequence[Message]) -> int:
+    for place, message in enumerate(server):
+        if isinstance(message.parsed, ServerHelloDone):
+            return place + 1
+    return len(server)
