@@ -14,6 +14,7 @@ from tlcp import __version__
 from tlcp.cli.connect import connect
 from tlcp.cli.demo import demo
 from tlcp.cli.failures import ExitCode, ReaderGone, as_failure
+from tlcp.cli.inspect import inspect
 from tlcp.cli.options import examples
 from tlcp.cli.output import Printer
 from tlcp.cli.pki import pki
@@ -100,3 +101,4 @@ program.add_command(pki)
 program.add_command(serve)
 program.add_command(connect)
 program.add_command(demo)
+program.add_command(inspect)

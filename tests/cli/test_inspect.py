@@ -1,0 +1,287 @@
+"""``tlcp inspect`` on captures of other stacks."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.tools import run
+from support.captured import CAPTURES, SERVER_ENC_KEY
+from support.capturing import Talk, enhanced, framed, ip_of, pcap, pcapng
+from tlcp.cli.app import program
+from tlcp.cli.inspect import _Progress
+from tlcp.crypto.keyfile import dump_private_key
+from tlcp.inspect.captures import open_capture
+from unit.inspect.test_findings import conforms
+
+CA = CAPTURES / "pki" / "ca.crt"
+ECC, ECDHE = CAPTURES / "tongsuo-ecc-gcm.pcap", CAPTURES / "tongsuo-ecdhe-gcm.pcap"
+RESUMED = CAPTURES / "tongsuo-ecc-gcm-resume-sid.pcap"
+
+
+def inspect(*words: str | Path, data: bytes = b"", **more: Any) -> Result:
+    environment = {"LC_ALL": "C.UTF-8", **more}
+    words = ("inspect", *words)
+    return CliRunner().invoke(program, [str(w) for w in words], input=data, env=environment)
+
+
+def keys(capture: Path) -> Path:
+    return capture.with_suffix(".keys")
+
+
+def documents(result: Result) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    rule = json.loads(inspect("--schema").stdout)
+    for one in found:
+        conforms(one, rule["$defs"]["connection"], rule)
+    return found
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    path = tmp_path / "server.enc.key"
+    path.write_bytes(dump_private_key(SERVER_ENC_KEY))
+    return path
+
+
+def packets_of(capture: Path) -> tuple[int, list[tuple[float, bytes]]]:
+    """The link type and the packets of a pcap, to the second."""
+    with open_capture(capture) as opened:
+        packets = list(opened)
+    return packets[0].link, [(float(int(p.time_s)), p.data) for p in packets]
+
+
+def talked(*bytes_of_client: bytes) -> bytes:
+    """A capture of one connection in which the client says something."""
+    talk = Talk().shake()
+    for data in bytes_of_client:
+        talk.send(0, data)
+    talk.bye()
+    return pcap([(p.time_s, framed("ethernet", ip_of(p))) for p in talk.packets])
+
+
+def damaged(tmp_path: Path) -> Path:
+    """A capture with one bit changed in the signature of ServerKeyExchange."""
+    data = bytearray(ECC.read_bytes())
+    found = re.search(rb"\x0c\x00\x00[\x40-\x50]\x00[\x40-\x50]\x30", data)
+    assert found
+    place = found.start() + 30
+    data[place] ^= 1
+    path = tmp_path / "damaged.pcap"
+    path.write_bytes(data)
+    return path
+
+
+def test_with_a_key_log_all_is_decrypted_and_verified() -> None:
+    result = inspect(ECC, "--keylog", keys(ECC), "--ca", CA)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("Connection 1: ")
+    assert "suite: ECC_SM4_GCM_SM3" in result.stdout
+    assert "decrypted by the key log" in result.stdout
+    assert "certificates lead to" in result.stdout
+    assert "15/15, " in result.stdout
+    assert result.stderr == ""
+
+
+def test_with_the_servers_key(key: Path) -> None:
+    result = inspect(CAPTURES / "gmssl-ecc-gcm.pcap", "--key", key)
+    assert result.exit_code == 0, result.output
+    assert "decrypted by the server's encryption key" in result.stdout
+    assert "no CA was given" in result.stdout
+
+
+def test_without_a_key_the_rest_is_shown_with_the_reason() -> None:
+    result = inspect(ECC)
+    assert result.exit_code == 0, result.output
+    assert "not decrypted: no key log and no encryption key was given" in result.stdout
+    assert "ServerKeyExchange" in result.stdout
+
+
+def test_ecdhe_says_why_the_servers_key_is_not_enough(key: Path) -> None:
+    result = inspect(ECDHE, "--key", key)
+    assert result.exit_code == 0, result.output
+    assert "not decrypted: ECDHE: the server's key alone is not enough" in result.stdout
+
+
+def test_json_conforms_to_the_schema_and_holds_no_keys() -> None:
+    result = inspect(RESUMED, "--keylog", keys(RESUMED), "--json")
+    assert result.exit_code == 0, result.output
+    first, second = documents(result)
+    assert (first["name"], second["name"]) == ("1", "2")
+    assert (first["resumed"], second["resumed"]) == (False, True)
+    assert first["decryption"]["possible"]
+    assert second["decryption"]["possible"]
+    assert first["client"]["address"].count(":") == 1
+    assert first["client"]["ended"] in ("fin", "reset", "unknown")
+    for line in keys(RESUMED).read_text().splitlines():
+        assert line.split()[-1] not in result.output
+
+
+def test_a_resumed_connection_is_decrypted_through_its_session(key: Path) -> None:
+    _, second = documents(inspect(RESUMED, "--key", key, "--json"))
+    assert second["resumes"] == "1"
+    assert second["decryption"]["possible"]
+
+
+def test_keys_are_printed_only_when_asked_for() -> None:
+    master = keys(ECC).read_text().split()[-1].lower()
+    words = (ECC, "--keylog", keys(ECC))
+    assert master not in inspect(*words, "--details").output
+    shown = inspect(*words, "--dangerous-secrets")
+    assert master in shown.stdout
+    assert "WARNING: the output holds keys" in shown.stderr
+    (one,) = documents(inspect(*words, "--dangerous-secrets", "--json"))
+    assert one["secrets"]["master"] == master
+
+
+def test_details_show_the_fields() -> None:
+    assert "cipher_suites" not in inspect(ECC).stdout
+    assert "cipher_suites" in inspect(ECC, "--details").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "chinese"),
+    [
+        (("--lang", "zh"), {}, True),
+        ((), {"LC_ALL": "", "LC_MESSAGES": "", "LANG": "zh_CN.UTF-8"}, True),
+        ((), {"LC_ALL": "C.UTF-8", "LANG": "zh_CN.UTF-8"}, False),
+        (("--lang", "en"), {"LC_ALL": "zh_CN.UTF-8"}, False),
+        ((), {"LC_ALL": "", "LC_MESSAGES": "", "LANG": ""}, False),
+    ],
+)
+def test_the_language(words: tuple[str, ...], environment: dict[str, Any], chinese: bool) -> None:
+    result = inspect(ECC, *words, **environment)
+    assert ("未解密" in result.stdout) is chinese
+    assert ("not decrypted" in result.stdout) is not chinese
+
+
+def test_standard_input_and_gzip(tmp_path: Path) -> None:
+    plain = inspect(ECC).stdout
+    assert run("inspect", "-", "--lang", "en", data=ECC.read_bytes()).stdout.decode() == plain
+    packed = tmp_path / "capture.pcap.gz"
+    packed.write_bytes(gzip.compress(ECC.read_bytes()))
+    assert inspect(packed).stdout == plain
+    piped = inspect("-", data=packed.read_bytes())
+    assert piped.exit_code == 0, piped.output
+    assert piped.stdout == plain
+
+
+def test_the_key_log_inside_a_pcapng_is_used(tmp_path: Path) -> None:
+    link, packets = packets_of(ECC)
+    path = tmp_path / "with-keys.pcapng"
+    path.write_bytes(pcapng(packets, link=link, key_log=keys(ECC).read_bytes()))
+    assert "decrypted by the key log" in inspect(path).stdout
+
+
+def test_the_troubles_of_a_capture_are_told_at_the_end(tmp_path: Path) -> None:
+    link, packets = packets_of(ECC)
+    place = next(i for i, (_, data) in enumerate(packets) if b"\x16\x01\x01" in data)
+    time_s, hello = packets[place]
+    packets.insert(place + 1, (time_s, hello[:-1] + bytes([hello[-1] ^ 1])))
+    packets.append((time_s, bytes(len(hello))))
+    path = tmp_path / "troubled.pcapng"
+    path.write_bytes(pcapng(packets, link=link) + enhanced("<", 0, hello, number=7))
+    result = inspect(path)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == inspect(ECC).stdout
+    assert "of the client at 0 were sent again and differed" in result.stderr
+    assert "packets passed over: 1 (not IP: 1)" in result.stderr
+    assert "a packet of interface 7, which is not described" in result.stderr
+
+
+def test_what_is_no_tlcp_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "http.pcap"
+    path.write_bytes(talked(b"GET / HTTP/1.1\r\n\r\n"))
+    result = inspect(path)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "no TLCP connection was found" in result.stderr
+    assert "TCP connections passed over, no TLCP: 1 (" in result.stderr
+    assert inspect(path, "--json").stdout == "[]\n"
+    assert "没有发现 TLCP 连接" in inspect(path, "--lang", "zh").stderr
+
+
+def test_a_verification_that_fails_is_exit_code_1(tmp_path: Path) -> None:
+    result = inspect(damaged(tmp_path))
+    assert result.exit_code == 1, result.output
+    assert "error" in result.stdout
+    refused = inspect(ECC, "--ca", CA, "--host", "other.example")
+    assert refused.exit_code == 1
+    assert "other.example" in refused.stdout
+
+
+def test_a_capture_that_is_cut_short_is_shown_up_to_there(tmp_path: Path) -> None:
+    path = tmp_path / "short.pcap"
+    path.write_bytes(ECC.read_bytes()[:-7])
+    result = inspect(path, "--json")
+    assert result.exit_code == 2
+    (one,) = documents(result)
+    assert one["suite"]["name"] == "ECC_SM4_GCM_SM3"
+    assert "could not be read to its end: the file is cut short" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nowhere.pcap",), "'nowhere.pcap' does not exist"),
+        ((".",), "is a directory"),
+        (("text",), "this is no capture: expected pcap or pcapng"),
+        (("empty",), "empty: the file is empty"),
+        (("-",), "standard input: the file is empty"),
+        ((ECC, "--keylog", "nowhere"), "cannot read the key log nowhere"),
+        ((ECC, "--key", "nowhere"), "cannot read the key file nowhere"),
+        ((ECC, "--key", "text"), "key file text: "),
+        ((ECC, "--key", ECC, "--key-password-file", "nowhere"), "the password file nowhere"),
+        ((ECC, "--ca", "nowhere"), "cannot read the CA file nowhere"),
+        ((ECC, "--host", "a.example"), "--host needs --ca"),
+        ((ECC, "--lang", "fr"), "--lang"),
+        ((), "Missing argument"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else None,
+)
+def test_what_cannot_be_used_is_said(
+    words: tuple[str | Path, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text").write_text("hello, hello\n")
+    Path("empty").touch()
+    result = inspect(*words)
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_key_log_of_something_else_is_pointed_out(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text("SERVER_TRAFFIC_SECRET 00 00\n")
+    result = inspect(ECC, "--keylog", path)
+    assert result.exit_code == 0
+    assert "has no line CLIENT_RANDOM" in result.stderr
+
+
+def test_the_help_has_an_example_and_the_exit_codes() -> None:
+    text = inspect("--help").stdout
+    assert "tlcp inspect " in text.partition("Example:")[2]
+    assert "1 a verification failed" in text
+
+
+def test_progress_waits_is_drawn_over_and_cleared() -> None:
+    screen, clock = io.StringIO(), [0.0]
+    progress = _Progress(screen, lambda: clock[0])
+    progress(1 << 20, 4 << 20)
+    progress.clear()
+    assert screen.getvalue() == ""
+    clock[0] = 1.0
+    progress(1 << 20, 4 << 20)
+    progress(2 << 20, 4 << 20)  # too soon
+    clock[0] = 2.0
+    progress(3 << 20, None)
+    progress.clear()
+    drawn = screen.getvalue().split("\r\x1b[K")
+    assert drawn == ["", "1.0 of 4.0 MiB, 25%", "3.0 MiB", ""]
