@@ -5,8 +5,7 @@ Spec: GB/T 38636-2020 6.4.5
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tlcp.config import Config
 from tlcp.dialects import MAX_PLAINTEXT_OLD_GMSSL, Dialect
@@ -58,8 +57,7 @@ _DOWNGRADE_SENTINELS = (b"DOWNGRD\x00", b"DOWNGRD\x01")  # RFC 8446 4.1.3
 _SM2_CURVE_NUMBER = 41
 
 
-@dataclass(frozen=True, slots=True)
-class Negotiated:
+class Negotiated(NamedTuple):
     """A ServerHello that fits the offer.
 
     Attributes:
@@ -114,8 +112,7 @@ class ClientOps(FinishingOps, Protocol):
         """Sum up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """What the last messages brought: verify_data of the first Finished, ticket and staple."""
 
     first_finished: bytes
@@ -315,15 +312,18 @@ class ClientEndpoint(Endpoint):
 
     def _note_quirks(self, hello: ServerHello) -> None:
         ticket = _has(hello, ExtensionType.SESSION_TICKET)
-        quirks = {
-            Quirk.NO_SESSION_ID: not hello.session_id and not ticket,
-            Quirk.RENEGOTIATION_INFO: _has(hello, ExtensionType.RENEGOTIATION_INFO)
-            and not self.config.dialect.renegotiation_scsv,  # which asks for it
-            Quirk.TICKET: ticket,
-            Quirk.SERVER_NAME_ANSWERED: _has(hello, ExtensionType.SERVER_NAME),
-            Quirk.DOWNGRADE_SENTINEL: hello.random.endswith(_DOWNGRADE_SENTINELS),
-        }
-        self.quirks += [quirk for quirk, met in quirks.items() if met]
+        unasked = not self.config.dialect.renegotiation_scsv  # which asks for an answer
+        quirks = (
+            (Quirk.NO_SESSION_ID, not hello.session_id and not ticket),
+            (
+                Quirk.RENEGOTIATION_INFO,
+                unasked and _has(hello, ExtensionType.RENEGOTIATION_INFO),
+            ),
+            (Quirk.TICKET, ticket),
+            (Quirk.SERVER_NAME_ANSWERED, _has(hello, ExtensionType.SERVER_NAME)),
+            (Quirk.DOWNGRADE_SENTINEL, hello.random.endswith(_DOWNGRADE_SENTINELS)),
+        )
+        self.quirks += [quirk for quirk, met in quirks if met]
         answer = find_extension(hello.extensions, ExtensionType.STATUS_REQUEST)
         if answer is not None and answer.data:
             self.quirks.append(Quirk.STAPLE_IN_HELLO)

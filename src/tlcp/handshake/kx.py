@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from cryptography.exceptions import InvalidSignature
 
@@ -34,8 +34,7 @@ __all__ = [
 PRE_MASTER_BYTES = 48
 
 
-@dataclass(frozen=True, slots=True)
-class HelloContext:
+class HelloContext(NamedTuple):
     """What both hellos fixed: client_version (a number), and the two 32-byte randoms."""
 
     client_version: int

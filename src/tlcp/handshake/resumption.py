@@ -189,8 +189,10 @@ def _from_store(config: Config, hello: ClientHello) -> tuple[State, bool] | None
 
 def keep(config: Config, session_id: bytes, state: State) -> None:
     """Put a new session where the client can ask for it; not a long one, nor strangers' padding."""
+    if config.session_store is None or not session_id:
+        return
     data = state.to_bytes()
-    if config.session_store is None or not session_id or len(data) > LONGEST_KEPT:
+    if len(data) > LONGEST_KEPT:
         return
     try:
         config.session_store.put(session_id, data, state.lifetime_s)

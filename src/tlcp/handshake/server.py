@@ -6,8 +6,7 @@ Spec: GB/T 38636-2020 6.4.5
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidSignature
 
@@ -66,8 +65,7 @@ __all__ = ["Negotiated", "ServerEndpoint", "ServerOps", "server_flow"]
 Offered = Mapping[int, Extension]  # a ClientHello's extensions by their type
 
 
-@dataclass(frozen=True, slots=True)
-class Negotiated:
+class Negotiated(NamedTuple):
     """A ClientHello and what we answer to it.
 
     Attributes:
@@ -315,14 +313,14 @@ class ServerEndpoint(Endpoint):
         extension = offered.get(ExtensionType.SIGNATURE_ALGORITHMS)
         body = decode_extension(extension, SignatureAlgorithms) if extension is not None else None
         algorithms = body.algorithms if body is not None else ()
-        quirks = {
-            Quirk.NO_EXTENSIONS: not hello.extensions,
-            Quirk.SCSV: RENEGOTIATION_SCSV in hello.cipher_suites,
-            Quirk.SIGNATURE_0704: algorithms[:1] == (SM2_WITH_SM3_2023,),
-            Quirk.SIGNATURE_0708: SM2_WITH_SM3 in algorithms,
-            Quirk.ASKS_TICKET: offered.get(ExtensionType.SESSION_TICKET) is not None,
-        }
-        self.quirks += [quirk for quirk, met in quirks.items() if met]
+        quirks = (
+            (Quirk.NO_EXTENSIONS, not hello.extensions),
+            (Quirk.SCSV, RENEGOTIATION_SCSV in hello.cipher_suites),
+            (Quirk.SIGNATURE_0704, algorithms[:1] == (SM2_WITH_SM3_2023,)),
+            (Quirk.SIGNATURE_0708, SM2_WITH_SM3 in algorithms),
+            (Quirk.ASKS_TICKET, ExtensionType.SESSION_TICKET in offered),
+        )
+        self.quirks += [quirk for quirk, met in quirks if met]
 
     def _server_name(self, offered: Offered) -> str | None:
         """The host name asked for; the program may change the settings for it.
@@ -523,12 +521,12 @@ class ServerEndpoint(Endpoint):
         first_finished: bytes,
     ) -> HandshakeCompleted:
         """Sum up, and keep the session now that the client has proven all."""
-        if chosen.recalled is None:
-            keep(self.config, chosen.session_id, self._state(chosen, client, keys))
-        # A client with a ticket of its own may ask under any id: that is not its session to end.
-        stored = chosen.recalled is None or not chosen.recalled.by_ticket
-        if stored and self.config.session_store is not None and chosen.session_id:
-            self.channel.session_kept(self.config.session_store, chosen.session_id)
+        if self.config.session_store is not None and chosen.session_id:
+            if chosen.recalled is None:
+                keep(self.config, chosen.session_id, self._state(chosen, client, keys))
+            # A client with a ticket of its own may ask under any id: not its session to end.
+            if chosen.recalled is None or not chosen.recalled.by_ticket:
+                self.channel.session_kept(self.config.session_store, chosen.session_id)
         return HandshakeCompleted(
             suite=chosen.suite,
             peer=client,

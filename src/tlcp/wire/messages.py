@@ -63,11 +63,12 @@ class Handshake(Structure):
 
     __slots__ = ()
     kind: ClassVar[HandshakeType]
+    _type_byte: ClassVar[bytes]
 
     def encode(self) -> bytes:
         """Header and body."""
         body = self.to_bytes()
-        return bytes((self.kind,)) + len(body).to_bytes(3, "big") + body
+        return self._type_byte + len(body).to_bytes(3, "big") + body
 
 
 #: Handshake type -> message class: the one list of what can be parsed.
@@ -76,7 +77,7 @@ MESSAGES: dict[int, type[Handshake]] = {}
 
 def _message(kind: HandshakeType) -> Callable[[type[H]], type[H]]:
     def register(cls: type[H]) -> type[H]:
-        cls.kind = kind
+        cls.kind, cls._type_byte = kind, bytes((kind,))
         MESSAGES[kind] = cls
         return structure(cls)
 
