@@ -216,8 +216,6 @@ class _Client:
     def _next_dialect(self, error: Exception, failed: list[tuple[str, str]]) -> Dialect | None:
         """What this failure points to, if we may choose and have not tried it."""
         name = getattr(error, "dialect", "")
-        if isinstance(error, ConnectionError) and self._stream is not None:
-            name = self._stream.dialect_if_ended  # a reset instead of an alert
         if self._stream is not None:
             self._stream.close()
         free = self._common.spoken() is AUTO

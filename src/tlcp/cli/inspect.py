@@ -15,9 +15,8 @@ import click
 
 from tlcp.alerts import Text
 from tlcp.cli.failures import ExitCode, Failure
-from tlcp.cli.options import examples
+from tlcp.cli.options import examples, read_password
 from tlcp.cli.output import Printer
-from tlcp.errors import ConfigError
 from tlcp.inspect.captures import Capture, CaptureError, open_capture
 from tlcp.inspect.conversation import Conversation, Segment
 from tlcp.inspect.model import SENDERS, Ending
@@ -177,18 +176,8 @@ def _secrets(
         what = "has no line CLIENT_RANDOM <32 bytes> <48 bytes>, both in hex"
         talk.say(f"WARNING: the key log {keylog} {what}", style="bold yellow")
     if key is not None:
-        secrets.add_key_file(key, _password(password_file))
+        secrets.add_key_file(key, read_password(password_file))
     return secrets
-
-
-def _password(file: Path | None) -> bytes | None:
-    if file is None:
-        return None
-    try:
-        return file.read_bytes().split(b"\n")[0].removesuffix(b"\r")
-    except OSError as error:
-        what = f"cannot read the password file {file}: {error.strerror}"
-        raise ConfigError(what) from error
 
 
 def _open(file: Path, progress: _Progress | None) -> Capture:

@@ -20,7 +20,15 @@ from tlcp.suites import DEFAULT_SUITES, CipherSuite, parse_suites
 from tlcp.x509.identity import Identity
 from tlcp.x509.trust import TrustStore
 
-__all__ = ["POSITIVE", "Address", "Common", "common_options", "examples", "parse_address"]
+__all__ = [
+    "POSITIVE",
+    "Address",
+    "Common",
+    "common_options",
+    "examples",
+    "parse_address",
+    "read_password",
+]
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _MAX_PORT = 65535
@@ -106,7 +114,7 @@ class Common:
             self.pki / f"{self.name}.sign.key",
             self.pki / f"{self.name}.enc.crt",
             self.pki / f"{self.name}.enc.key",
-            password=self._password(),
+            password=read_password(self.key_password_file),
         )
 
     def _identity_from_files(self) -> Identity:
@@ -119,18 +127,8 @@ class Common:
             self.sign_key,
             self.enc_cert,
             self.enc_key,
-            password=self._password(),
+            password=read_password(self.key_password_file),
         )
-
-    def _password(self) -> bytes | None:
-        """The first line of ``--key-password-file``."""
-        if self.key_password_file is None:
-            return None
-        try:
-            return self.key_password_file.read_bytes().split(b"\n")[0].removesuffix(b"\r")
-        except OSError as error:
-            what = f"cannot read the password file {self.key_password_file}: {error.strerror}"
-            raise ConfigError(what) from error
 
     def trust(self) -> TrustStore | None:
         """The CAs to believe; None if no option names any.
@@ -253,6 +251,21 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
+
+
+def read_password(file: Path | None) -> bytes | None:
+    """The first line of ``--key-password-file``; None without one.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    if file is None:
+        return None
+    try:
+        return file.read_bytes().split(b"\n")[0].removesuffix(b"\r")
+    except OSError as error:
+        what = f"cannot read the password file {file}: {error.strerror}"
+        raise ConfigError(what) from error
 
 
 def examples(*lines: str) -> str:

@@ -264,25 +264,15 @@ class TLCPContext(SessionSettings):
             TLCPError, OSError: the handshake failed.
         """
         name = self._check_wrap(False, server_hostname, None)
-        stream = TLCPSocket._create(
+        return TLCPSocket._create(
             sock,
             context=self,
             server_side=False,
-            do_handshake_on_connect=False,
+            do_handshake_on_connect=True,
             suppress_ragged_eofs=True,
             server_hostname=name,
             dialect=dialect,
         )
-        try:
-            stream.do_handshake()
-        except ConnectionError as error:  # a reset instead of an alert
-            error.dialect = stream.dialect_if_ended  # type: ignore[attr-defined]
-            stream.close()
-            raise
-        except BaseException:
-            stream.close()
-            raise
-        return stream
 
     def _check_wrap(
         self, server_side: bool, server_hostname: str | bytes | None, session: Any
@@ -380,8 +370,7 @@ class TLCPContext(SessionSettings):
             OSError: the file or the directory is missing or cannot be read.
             ConfigError: there is no certificate in the file or the data.
         """
-        rsa = any(suite.key_kind is KeyKind.RSA for suite in self._config.suites)
-        found, _ = load_cas(cafile, capath, cadata, rsa=rsa, aside=self._rsa_cas)
+        found, _ = load_cas(cafile, capath, cadata, rsa=self._uses_rsa, aside=self._rsa_cas)
         self._change(trust=TrustStore([*self._anchors(), *found]))
 
     def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
@@ -411,6 +400,10 @@ class TLCPContext(SessionSettings):
         """The trusted CAs, as dictionaries or DER."""
         cas = [c for c in self._anchors() if c.is_ca]
         return [c.der for c in cas] if binary_form else [as_dictionary(c) for c in cas]
+
+    @property
+    def _uses_rsa(self) -> bool:
+        return any(suite.key_kind is KeyKind.RSA for suite in self._config.suites)
 
     def _anchors(self) -> tuple[Certificate, ...]:
         return self._config.trust.anchors if self._config.trust is not None else ()
@@ -481,7 +474,7 @@ class TLCPContext(SessionSettings):
             raise TypeError(f"set_ciphers() argument must be str, not {type(cipherlist).__name__}")
         every = cipherlist.upper() in ("DEFAULT", "ALL")
         self._change(suites=DEFAULT_SUITES if every else parse_suites(cipherlist))
-        if self._rsa_cas and any(suite.key_kind is KeyKind.RSA for suite in self._config.suites):
+        if self._rsa_cas and self._uses_rsa:
             waiting, self._rsa_cas = self._rsa_cas, []
             self.load_verify_locations(cadata=b"".join(waiting))
 

@@ -23,12 +23,13 @@ from tlcp.handshake.endpoint import Channel, Endpoint, FinishingOps, finish_peer
 from tlcp.handshake.fitting import Failure, next_dialect
 from tlcp.handshake.flow import Step, expect, expect_either
 from tlcp.handshake.kx import HelloContext, VerifiedExchange
+from tlcp.handshake.observe import curve_quirks, request_quirks, server_hello_quirks
 from tlcp.handshake.offer import offered_extensions, offered_suite_ids
 from tlcp.handshake.peer import believe_server
 from tlcp.handshake.resumption import Recalled, bound_name, new_client_session, offerable
 from tlcp.handshake.schedule import KeySchedule
 from tlcp.quirks import Quirk
-from tlcp.registry import TLCP_VERSION, ClientCertificateType, ExtensionType, number_label
+from tlcp.registry import TLCP_VERSION, ExtensionType, number_label
 from tlcp.sessions.session import Session, State
 from tlcp.suites import ALL_SUITES, CipherSuite, KeyExchangeKind, KeyKind, suite_label
 from tlcp.wire.extensions import (
@@ -52,9 +53,6 @@ from tlcp.wire.messages import (
 from tlcp.x509.pair import VerifiedPair
 
 __all__ = ["ClientEndpoint", "ClientOps", "Negotiated", "client_flow"]
-
-_DOWNGRADE_SENTINELS = (b"DOWNGRD\x00", b"DOWNGRD\x01")  # RFC 8446 4.1.3
-_SM2_CURVE_NUMBER = 41
 
 
 class Negotiated(NamedTuple):
@@ -196,7 +194,6 @@ class ClientEndpoint(Endpoint):
         ticket = session.ticket if session is not None and self._recalled is not None else b""
         self._extensions = offered_extensions(config, server_name, ticket)
         self._chosen: Negotiated | None = None
-        self._answered = False
         self._sent_certificates = 0
         self._key_kind = KeyKind.SM2
 
@@ -242,7 +239,6 @@ class ClientEndpoint(Endpoint):
         if not self._extensions and not hello.session_id:
             self.channel.limit_plaintext(MAX_PLAINTEXT_OLD_GMSSL)
         status, may_send_status = self._status(hello)
-        self._answered = bool(hello.extensions or hello.session_id)
         self._chosen = Negotiated(
             suite=suite,
             hello=HelloContext(TLCP_VERSION, self._random, hello.random),
@@ -311,22 +307,12 @@ class ClientEndpoint(Endpoint):
         return decode_extension(answer, StapledStatus).response, False
 
     def _note_quirks(self, hello: ServerHello) -> None:
-        ticket = _has(hello, ExtensionType.SESSION_TICKET)
-        unasked = not self.config.dialect.renegotiation_scsv  # which asks for an answer
-        quirks = (
-            (Quirk.NO_SESSION_ID, not hello.session_id and not ticket),
-            (
-                Quirk.RENEGOTIATION_INFO,
-                unasked and _has(hello, ExtensionType.RENEGOTIATION_INFO),
-            ),
-            (Quirk.TICKET, ticket),
-            (Quirk.SERVER_NAME_ANSWERED, _has(hello, ExtensionType.SERVER_NAME)),
-            (Quirk.DOWNGRADE_SENTINEL, hello.random.endswith(_DOWNGRADE_SENTINELS)),
+        asked = self.config.dialect.renegotiation_scsv  # then its answer tells nothing
+        self.quirks += (
+            quirk
+            for quirk in server_hello_quirks(hello)
+            if not (asked and quirk is Quirk.RENEGOTIATION_INFO)
         )
-        self.quirks += [quirk for quirk, met in quirks if met]
-        answer = find_extension(hello.extensions, ExtensionType.STATUS_REQUEST)
-        if answer is not None and answer.data:
-            self.quirks.append(Quirk.STAPLE_IN_HELLO)
 
     def verify_server(self, message: Certificate) -> VerifiedPair:
         """Both certificates, their chains, their usages and the host name.
@@ -354,9 +340,7 @@ class ClientEndpoint(Endpoint):
         if chosen.suite.key_exchange is not KeyExchangeKind.ECDHE:
             return kx_ecc.verify(chosen.hello, server, message.body)
         exchange = kx_ecdhe.verify(chosen.hello, server, message.body, self.config.dialect)
-        curve = exchange.params.named_curve
-        if curve != _SM2_CURVE_NUMBER:
-            self.quirks.append(Quirk.CURVE_OTHER if curve else Quirk.CURVE_ZERO)
+        self.quirks += curve_quirks(exchange.params.named_curve)
         return exchange
 
     def send_flight(
@@ -370,7 +354,7 @@ class ClientEndpoint(Endpoint):
         """
         identity, dialect = self.config.identity, self.config.dialect
         if request is not None:
-            self._note_request(request)
+            self.quirks += request_quirks(request)
             ecdhe = chosen.suite.key_exchange is KeyExchangeKind.ECDHE
             ders: tuple[bytes, ...] = ()
             if identity is not None:
@@ -388,15 +372,6 @@ class ClientEndpoint(Endpoint):
             self.send(CertificateVerify(identity.sign_key.sign(signed)))
         self.transcript.drop_raw()
         return self.derive_keys(chosen.suite, chosen.hello, share.pre_master)
-
-    def _note_request(self, request: CertificateRequest) -> None:
-        rsa, sm2 = ClientCertificateType.RSA_SIGN, ClientCertificateType.ECDSA_SIGN
-        if tuple(request.certificate_types) == (rsa, sm2):
-            self.quirks.append(Quirk.TYPES_RSA_FIRST)
-        if tuple(request.certificate_types) == (sm2, sm2):
-            self.quirks.append(Quirk.TYPES_REPEATED)
-        if not request.certificate_authorities:
-            self.quirks.append(Quirk.NO_CA_NAMES)
 
     def resume_keys(self, chosen: Negotiated, recalled: Recalled) -> KeySchedule:
         """New keys from the old master secret and the new randoms.
@@ -440,7 +415,6 @@ class ClientEndpoint(Endpoint):
                 awaited=awaited,
                 dialect=self.config.dialect,
                 sent_extensions=bool(self._extensions),
-                answered_extensions=self._answered,
                 ecdhe=bool(ecdhe),
                 sent_certificates=self._sent_certificates,
             )

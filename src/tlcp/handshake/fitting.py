@@ -40,7 +40,6 @@ class Failure:
         awaited: the message that we waited for, by name.
         dialect: the one spoken.
         sent_extensions: whether our ClientHello had any.
-        answered_extensions: whether its ServerHello had any, or named a session.
         ecdhe: whether an ECDHE suite was agreed on.
         sent_certificates: how many certificates of our own we sent.
     """
@@ -49,7 +48,6 @@ class Failure:
     awaited: str
     dialect: Dialect
     sent_extensions: bool
-    answered_extensions: bool
     ecdhe: bool
     sent_certificates: int
 

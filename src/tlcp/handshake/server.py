@@ -26,6 +26,7 @@ from tlcp.handshake.kx import HelloContext, ServerExchange
 from tlcp.handshake.kx_ecc import EccServerSide
 from tlcp.handshake.kx_ecdhe import EcdheServerSide
 from tlcp.handshake.kx_rsa import RsaServerSide
+from tlcp.handshake.observe import client_hello_quirks
 from tlcp.handshake.offer import RENEGOTIATION_SCSV
 from tlcp.handshake.peer import believe_client
 from tlcp.handshake.resumption import Recalled, keep, new_ticket, recall, sealing_key
@@ -313,14 +314,11 @@ class ServerEndpoint(Endpoint):
         extension = offered.get(ExtensionType.SIGNATURE_ALGORITHMS)
         body = decode_extension(extension, SignatureAlgorithms) if extension is not None else None
         algorithms = body.algorithms if body is not None else ()
-        quirks = (
-            (Quirk.NO_EXTENSIONS, not hello.extensions),
-            (Quirk.SCSV, RENEGOTIATION_SCSV in hello.cipher_suites),
-            (Quirk.SIGNATURE_0704, algorithms[:1] == (SM2_WITH_SM3_2023,)),
-            (Quirk.SIGNATURE_0708, SM2_WITH_SM3 in algorithms),
-            (Quirk.ASKS_TICKET, ExtensionType.SESSION_TICKET in offered),
-        )
-        self.quirks += [quirk for quirk, met in quirks if met]
+        self.quirks += client_hello_quirks(hello)
+        if algorithms[:1] == (SM2_WITH_SM3_2023,):
+            self.quirks.append(Quirk.SIGNATURE_0704)
+        if SM2_WITH_SM3 in algorithms:
+            self.quirks.append(Quirk.SIGNATURE_0708)
 
     def _server_name(self, offered: Offered) -> str | None:
         """The host name asked for; the program may change the settings for it.

@@ -8,6 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tlcp.errors import DecodeError
+from tlcp.handshake.observe import (
+    client_hello_quirks,
+    curve_quirks,
+    request_quirks,
+    server_hello_quirks,
+)
 from tlcp.inspect.model import Sender
 from tlcp.inspect.verify import Check
 from tlcp.inspect.view import HandshakeView
@@ -15,7 +21,6 @@ from tlcp.quirks import Quirk, likely_stacks
 from tlcp.registry import ExtensionType
 from tlcp.suites import KeyExchangeKind
 from tlcp.wire.bodies import (
-    CURVE_SM2,
     EcdheClientKeyExchangeVector,
     EcdheServerKeyExchange,
     decode_ecdhe_client_key_exchange,
@@ -26,17 +31,13 @@ from tlcp.wire.messages import (
     CertificateStatus,
     ClientHello,
     ClientKeyExchange,
-    ServerHello,
     ServerKeyExchange,
 )
 from tlcp.x509.usage import is_authority
 
 __all__ = ["likely", "quirks_of"]
 
-_SCSV = 0x00FF
-_SENTINELS = (b"DOWNGRD\x00", b"DOWNGRD\x01")  # RFC 8446 4.1.3
 _ALGORITHMS = {0x0704: Quirk.SIGNATURE_0704, 0x0708: Quirk.SIGNATURE_0708}
-_TYPES = {b"\x01\x40": Quirk.TYPES_RSA_FIRST, b"\x40\x40": Quirk.TYPES_REPEATED}
 
 
 def likely(quirks: tuple[Quirk, ...]) -> tuple[str, ...]:
@@ -76,12 +77,7 @@ def _client(view: HandshakeView) -> Iterator[Quirk]:
 
 
 def _client_hello(hello: ClientHello) -> Iterator[Quirk]:
-    if not hello.extensions:
-        yield Quirk.NO_EXTENSIONS
-    if _SCSV in hello.cipher_suites:
-        yield Quirk.SCSV
-    if find_extension(hello.extensions, ExtensionType.SESSION_TICKET) is not None:
-        yield Quirk.ASKS_TICKET
+    yield from client_hello_quirks(hello)
     algorithms = find_extension(hello.extensions, ExtensionType.SIGNATURE_ALGORITHMS)
     if algorithms is None:
         return
@@ -96,34 +92,13 @@ def _client_hello(hello: ClientHello) -> Iterator[Quirk]:
 
 def _server(view: HandshakeView) -> Iterator[Quirk]:
     if view.answer is not None:
-        yield from _server_hello(view.answer)
+        yield from server_hello_quirks(view.answer)
     request = view.first(CertificateRequest)
     if request is not None:
-        if not request.certificate_authorities:
-            yield Quirk.NO_CA_NAMES
-        if quirk := _TYPES.get(request.certificate_types):
-            yield quirk
+        yield from request_quirks(request)
     if view.first(CertificateStatus) is not None:
         yield Quirk.STAPLE_IN_MESSAGE
     yield from _curve(view)
-
-
-def _server_hello(answer: ServerHello) -> Iterator[Quirk]:
-    kinds = {e.type: e for e in answer.extensions or ()}
-    ticket = ExtensionType.SESSION_TICKET in kinds
-    if not answer.session_id and not ticket:
-        yield Quirk.NO_SESSION_ID
-    if ticket:
-        yield Quirk.TICKET
-    if ExtensionType.RENEGOTIATION_INFO in kinds:
-        yield Quirk.RENEGOTIATION_INFO
-    if ExtensionType.SERVER_NAME in kinds:
-        yield Quirk.SERVER_NAME_ANSWERED
-    status = kinds.get(ExtensionType.STATUS_REQUEST)
-    if status is not None and status.data:
-        yield Quirk.STAPLE_IN_HELLO
-    if answer.random.endswith(_SENTINELS):
-        yield Quirk.DOWNGRADE_SENTINEL
 
 
 def _curve(view: HandshakeView) -> Iterator[Quirk]:
@@ -134,8 +109,7 @@ def _curve(view: HandshakeView) -> Iterator[Quirk]:
         curve = EcdheServerKeyExchange.from_bytes(exchange.body).params.named_curve
     except DecodeError:
         return
-    if curve != CURVE_SM2:
-        yield Quirk.CURVE_OTHER if curve else Quirk.CURVE_ZERO
+    yield from curve_quirks(curve)
 
 
 def _certificates(view: HandshakeView, sender: Sender) -> Iterator[Quirk]:

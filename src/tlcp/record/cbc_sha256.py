@@ -18,8 +18,15 @@ from collections.abc import Callable, Sequence
 
 from tlcp.crypto.sm4 import SM4Key
 from tlcp.errors import InternalError
-from tlcp.record.framing import HEADER, HEADER_BYTES, MAX_PLAINTEXT_BYTES
-from tlcp.record.protect import LAST_SEQUENCE, Buffer, Opened, fragment_lengths, refusal
+from tlcp.record.framing import HEADER, MAX_PLAINTEXT_BYTES
+from tlcp.record.protect import (
+    LAST_SEQUENCE,
+    Buffer,
+    Opened,
+    cut_data,
+    fragments_of,
+    refusal,
+)
 from tlcp.registry import TLCP_VERSION
 
 __all__ = ["CBCSha256Protection"]
@@ -68,11 +75,7 @@ class CBCSha256Protection:
 
     def seal_data(self, content_type: int, data: Buffer) -> bytes:
         """Cut data into fragments and protect each under the next sequence number."""
-        view, at, fragments = memoryview(data), 0, []
-        for length in fragment_lengths(len(data)):
-            fragments.append(view[at : at + length])
-            at += length
-        return self.seal(content_type, fragments)
+        return self.seal(content_type, cut_data(data))
 
     def open(self, content_type: int, fragments: Sequence[Buffer]) -> Opened:
         """Open each fragment under the next sequence number, up to the first bad one."""
@@ -91,12 +94,7 @@ class CBCSha256Protection:
         self, content_type: int, stream: bytearray, offset: int, lengths: Sequence[int]
     ) -> Opened:
         """Open each record under the next sequence number, up to the first bad one."""
-        fragments = []
-        for length in lengths:
-            offset += HEADER_BYTES
-            fragments.append(bytes(stream[offset : offset + length]))
-            offset += length
-        return self.open(content_type, fragments)
+        return self.open(content_type, list(fragments_of(stream, offset, lengths)))
 
     def _check_sequence(self, count: int) -> None:
         if self._sequence + count > LAST_SEQUENCE:

@@ -9,7 +9,7 @@ Spec: GB/T 38636-2020 6.3.3.4
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from tlcp._native import Output, ffi, lib
@@ -25,7 +25,9 @@ __all__ = [
     "NullProtection",
     "Opened",
     "Protection",
+    "cut_data",
     "fragment_lengths",
+    "fragments_of",
     "refusal",
     "run_of_records",
 ]
@@ -119,6 +121,21 @@ def fragment_lengths(size: int) -> list[int]:
     return [MAX_PLAINTEXT_BYTES] * whole + ([rest] if rest or not whole else [])
 
 
+def cut_data(data: Buffer) -> list[memoryview]:
+    """The fragments of a text, at least one."""
+    view, count = memoryview(data), len(fragment_lengths(len(data)))
+    starts = range(0, count * MAX_PLAINTEXT_BYTES, MAX_PLAINTEXT_BYTES)
+    return [view[at : at + MAX_PLAINTEXT_BYTES] for at in starts]
+
+
+def fragments_of(stream: bytearray, offset: int, lengths: Sequence[int]) -> Iterator[bytes]:
+    """The fragments of the records that begin at ``offset``, without their headers."""
+    for length in lengths:
+        offset += HEADER_BYTES
+        yield bytes(stream[offset : offset + length])
+        offset += length
+
+
 class NullProtection:
     """Before the first ChangeCipherSpec: records in clear."""
 
@@ -135,9 +152,7 @@ class NullProtection:
         """Put a header in front of each 2^14 bytes."""
         if len(data) <= MAX_PLAINTEXT_BYTES:
             return HEADER.pack(content_type, TLCP_VERSION, len(data)) + data
-        view, lengths = memoryview(data), fragment_lengths(len(data))
-        starts = range(0, len(lengths) * MAX_PLAINTEXT_BYTES, MAX_PLAINTEXT_BYTES)
-        return self.seal(content_type, [view[i : i + MAX_PLAINTEXT_BYTES] for i in starts])
+        return self.seal(content_type, cut_data(data))
 
     def open(self, content_type: int, fragments: Sequence[Buffer]) -> Opened:
         """Return the fragments as they are."""
@@ -147,12 +162,7 @@ class NullProtection:
         self, content_type: int, stream: bytearray, offset: int, lengths: Sequence[int]
     ) -> Opened:
         """Return the fragments as they are."""
-        fragments = []
-        for length in lengths:
-            offset += HEADER_BYTES
-            fragments.append(bytes(stream[offset : offset + length]))
-            offset += length
-        return self.open(content_type, fragments)
+        return self.open(content_type, list(fragments_of(stream, offset, lengths)))
 
 
 class _Batches:

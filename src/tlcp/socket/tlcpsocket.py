@@ -180,8 +180,12 @@ class TLCPSocket(ObjectSocket):
         before = self._seconds
         if block and before == 0.0:
             self._seconds = None
+        handshaking = self._object
         try:
-            self._call(self._object.do_handshake)
+            self._call(handshaking.do_handshake)
+        except ConnectionError as error:  # a reset instead of an alert
+            error.dialect = handshaking.dialect_if_ended  # type: ignore[attr-defined]
+            raise
         finally:
             self._seconds = before
 
@@ -501,11 +505,6 @@ class TLCPSocket(ObjectSocket):
         elif session is not None:
             check_session(session, self._context, server_side=self.server_side)
             self._first_session = session
-
-    @property
-    def dialect_if_ended(self) -> str:
-        """For clients: the dialect to try if the server hung up now, or ""."""
-        return self._object.dialect_if_ended if self._object is not None else ""
 
     @property
     def session_reused(self) -> bool | None:
