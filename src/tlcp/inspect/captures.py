@@ -21,21 +21,21 @@ from tlcp.inspect.sources import CaptureError, Progress, Source
 
 __all__ = ["Capture", "CaptureError", "Packet", "Problem", "Progress", "open_capture"]
 
-_MAX_PACKET = 1 << 24  # bytes; more is a damaged length, not a packet
-_MAX_BLOCK = 1 << 26
+MAX_PACKET = 1 << 24  # bytes; more is a damaged length, not a packet
+MAX_BLOCK = 1 << 26
 _MAX_INTERFACES = 1 << 16  # in one section
 _MAX_SECRETS = 1 << 26  # bytes of key log in one file
 _MAX_PROBLEMS = 100
 
-_PCAP_MAGIC = {  # the four bytes that begin a file: byte order, parts of a second
+PCAP_MAGIC = {  # the four bytes that begin a file: byte order, parts of a second
     b"\xa1\xb2\xc3\xd4": (">", 10**6),
     b"\xd4\xc3\xb2\xa1": ("<", 10**6),
     b"\xa1\xb2\x3c\x4d": (">", 10**9),
     b"\x4d\x3c\xb2\xa1": ("<", 10**9),
 }
-_LINK_BITS = 0x03FFFFFF  # above it: how long the frame check sequence is
-_SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
-_BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
+LINK_BITS = 0x03FFFFFF  # above it: how long the frame check sequence is
+SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
+BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET = 0x0A0D0D0A, 1, 2, 3
 _ENHANCED_PACKET, _SECRETS = 6, 10
 _TLS_KEY_LOG = 0x544C534B
@@ -144,9 +144,9 @@ def open_capture(
 
 def _format(source: Source) -> str:
     magic = source.peek(4)
-    if magic in _PCAP_MAGIC:
+    if magic in PCAP_MAGIC:
         return "pcap"
-    if magic == _SECTION_MAGIC:
+    if magic == SECTION_MAGIC:
         return "pcapng"
     if not magic:
         raise source.error(0, "the file is empty")
@@ -158,8 +158,8 @@ def _format(source: Source) -> str:
 def _read_pcap(capture: Capture, source: Source) -> Iterator[Packet]:
     if not source.fill(24):
         raise source.error(source.end, "the file is cut short inside its header")
-    order, parts = _PCAP_MAGIC[source.buffer[:4]]
-    link = struct.unpack_from(order + "I", source.buffer, 20)[0] & _LINK_BITS
+    order, parts = PCAP_MAGIC[source.buffer[:4]]
+    link = struct.unpack_from(order + "I", source.buffer, 20)[0] & LINK_BITS
     header = struct.Struct(order + "IIII").unpack_from
     make, at, need = tuple.__new__, 24, 16
     while source.fill(at + need):
@@ -169,7 +169,7 @@ def _read_pcap(capture: Capture, source: Source) -> Iterator[Packet]:
         while at + 16 <= end:
             seconds, fraction, captured, length = header(buffer, at)
             stop = at + 16 + captured
-            if captured > _MAX_PACKET:
+            if captured > MAX_PACKET:
                 what = f"a packet says that it has {captured} bytes: the file is damaged"
                 raise source.error(source.base + at, what)
             if stop > end:
@@ -232,13 +232,13 @@ class _Section:
     def measure(self, at: int) -> tuple[int, int]:
         """Say which block begins here, and its length; a section header sets the byte order."""
         buffer = self._source.buffer
-        if buffer[at : at + 4] == _SECTION_MAGIC:
-            order = _BYTE_ORDERS.get(buffer[at + 8 : at + 12])
+        if buffer[at : at + 4] == SECTION_MAGIC:
+            order = BYTE_ORDERS.get(buffer[at + 8 : at + 12])
             if order is None:
                 raise self._error(at, "a section begins without a byte order: the file is damaged")
             self._begin(order)
         kind, size = self._header(buffer, at)
-        if size < 12 or size & 3 or size > _MAX_BLOCK:
+        if size < 12 or size & 3 or size > MAX_BLOCK:
             what = f"a block says that it has {size} bytes: the file is damaged"
             raise self._error(at, what)
         return kind, size
