@@ -15,6 +15,7 @@ from tlcp.context import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, CertFile, T
 from tlcp.dialects import AUTO, Dialect, dialect_named
 from tlcp.errors import CertificateVerifyError, TLCPError
 from tlcp.socket import TLCPSocket
+from tlcp.sslobject import host_name
 
 __all__ = ["create_connection", "create_default_context"]
 
@@ -79,7 +80,8 @@ def create_connection(
         TLCPError, TimeoutError, OSError: the connection or the handshake failed; the error of the
             first try, but a certificate that is refused in any.
     """
-    name, tried, first = server_hostname or address[0], set[str](), None
+    # in the form in which the context knows its servers
+    name, tried, first = host_name(server_hostname or address[0]), set[str](), None
     deadline = None if timeout is None else time.monotonic() + timeout
     dialect: Dialect | None = None
     while True:
@@ -97,7 +99,7 @@ def create_connection(
             dialect = dialect_named(suggested)
             continue
         if dialect is not None:
-            context.remember_dialect(stream.server_hostname or name, address[1], dialect)
+            context.remember_dialect(name, address[1], dialect)
         stream.settimeout(timeout)
         return stream
 

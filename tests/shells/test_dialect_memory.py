@@ -7,16 +7,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from shells.bios import Bios
 from support.ends import HOST
 from support.sockets import client_context, server_context
+from tlcp import defaults
 from tlcp.context import TLCPContext
 from tlcp.defaults import create_connection
 from tlcp.dialects import AUTO, DIALECTS
 from tlcp.errors import AlertReceived, CertificateVerifyError
+from tlcp.socket import TLCPSocket
 
 UNEXPECTED_MESSAGE = bytes.fromhex("1501010002020a")
 
@@ -110,3 +113,22 @@ def test_all_tries_share_one_timeout() -> None:
     near = client_context()
     with server("alert", "stall") as (port, _), pytest.raises(AlertReceived):
         connect(port, near, timeout=0.5)
+
+
+def test_a_name_in_other_letters_is_the_same_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The context knows hosts by their A-labels, whatever the program says."""
+    tries, connect_once = list[object](), defaults._connect_once
+
+    def counted(*arguments: Any) -> TLCPSocket:
+        tries.append(arguments[0])
+        return connect_once(*arguments)
+
+    monkeypatch.setattr(defaults, "_connect_once", counted)
+    near = client_context()
+    near.check_hostname = False
+    with server("handshake", "alert") as (port, _):
+        address = ("127.0.0.1", port)
+        create_connection(address, near, server_hostname="bücher.example", timeout=5).close()
+        with pytest.raises(AlertReceived):
+            create_connection(address, near, server_hostname="bücher.example", timeout=5)
+    assert len(tries) == 2, "a server that took auto was asked in another dialect"
