@@ -38,6 +38,11 @@ class RSAPublicKey:
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
 
+    @property
+    def bits(self) -> int:
+        """Length of the modulus."""
+        return self._key.key_size
+
     def verify(self, signature: bytes, message: bytes, *, hash_name: str = "sha256") -> None:
         """Check an RSASSA-PKCS1-v1_5 signature.
 

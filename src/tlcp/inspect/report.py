@@ -19,7 +19,7 @@ from tlcp.alerts import Text
 from tlcp.events import TracedMessage
 from tlcp.explain.narrator import Narrator
 from tlcp.explain.told import Told
-from tlcp.inspect.certs import read_certificate
+from tlcp.inspect.certificates_json import certificates_list
 from tlcp.inspect.decrypt import Decryptor
 from tlcp.inspect.dissect import Dissector
 from tlcp.inspect.fields import Field
@@ -30,10 +30,17 @@ from tlcp.inspect.model import (
     Ending,
     KeepLimits,
     Message,
-    Notice,
     Piece,
-    Record,
     Sender,
+)
+from tlcp.inspect.report_json import (
+    check_dict,
+    field_dict,
+    finding_dict,
+    key_schedule_dict,
+    notice_dict,
+    record_dict,
+    text_dict,
 )
 from tlcp.inspect.secrets import Secrets
 from tlcp.inspect.stacks import likely, quirks_of
@@ -105,23 +112,14 @@ class MessageReport:
                 {"record": part.record, "start": part.start, "end": part.end}
                 for part in message.parts
             ],
-            "problem": _text(message.problem),
+            "problem": text_dict(message.problem),
             "step": step.number,
             "section": step.section,
-            "title": _text(step.title),
-            "purpose": _text(purpose),
-            "says": _text(says),
-            "fields": [
-                {
-                    "path": f.path,
-                    "start": f.start,
-                    "end": f.end,
-                    "value": f.value,
-                    "label": f.label,
-                }
-                for f in self.fields
-            ],
-            "certificates": [_certificate(der) for der in _ders(message)],
+            "title": text_dict(step.title),
+            "purpose": text_dict(purpose),
+            "says": text_dict(says),
+            "fields": [field_dict(one) for one in self.fields],
+            "certificates": certificates_list(_ders(message)),
         }
 
 
@@ -183,11 +181,14 @@ class ConnectionReport:
         """Whether the keys were found."""
         return self.view.keys is not None
 
-    def as_dict(self, *, dangerous_secrets: bool = False) -> dict[str, Any]:
+    def as_dict(
+        self, *, dangerous_secrets: bool = False, fragments: bool = False
+    ) -> dict[str, Any]:
         """For JSON.
 
         Args:
             dangerous_secrets: put the secrets in, too: who has them can read the connection.
+            fragments: put the bytes of encrypted records in, too.
         """
         found, decryptor = self.dissection, self.view.decryptor
         suite = self.view.suite
@@ -205,15 +206,16 @@ class ConnectionReport:
             "encrypt_then_mac": decryptor.encrypt_then_mac,
             "decryption": {
                 "possible": self.decrypted,
-                "source": _text(decryptor.source),
-                "why_not": None if self.decrypted else _text(decryptor.why_not()),
+                "source": text_dict(decryptor.source),
+                "why_not": None if self.decrypted else text_dict(decryptor.why_not()),
             },
-            "records": [_record(record) for record in found.records],
+            "key_schedule": key_schedule_dict(self.view),
+            "records": [record_dict(record, fragment=fragments) for record in found.records],
             "records_left_out": found.records_left_out,
-            "notices": [_notice(notice) for notice in found.notices],
+            "notices": [notice_dict(notice) for notice in found.notices],
             "messages": [message.as_dict() for message in self.messages],
-            "checks": [_check(check) for check in self.checks],
-            "findings": [_finding(finding) for finding in self.findings],
+            "checks": [check_dict(check) for check in self.checks],
+            "findings": [finding_dict(finding) for finding in self.findings],
         }
         if dangerous_secrets:
             report["secrets"] = self.dangerous_secrets()
@@ -332,77 +334,6 @@ def examine(
     return examiner.finish(trust=trust, host=host)
 
 
-def _text(text: Text | None) -> dict[str, str] | None:
-    return {"en": text.en, "zh": text.zh} if text is not None else None
-
-
-def _record(record: Record) -> dict[str, Any]:
-    return {
-        "number": record.number,
-        "sender": record.sender,
-        "time_s": record.time_s,
-        "content_type": record.content_type,
-        "version": record.version,
-        "length": record.length,
-        "offset": record.offset,
-        "missing": record.missing,
-        "protected": record.protected,
-        "sequence": record.sequence,
-        "integrity": record.integrity.value,
-        "problem": _text(record.problem),
-        "messages": [message.number for message in record.messages],
-    }
-
-
-def _notice(notice: Notice) -> dict[str, Any]:
-    return {
-        "number": notice.number,
-        "sender": notice.sender,
-        "time_s": notice.time_s,
-        "rule": notice.rule,
-        "text": _text(notice.text),
-    }
-
-
-def _check(check: Check) -> dict[str, Any]:
-    return {
-        "rule": check.rule,
-        "result": check.result.value,
-        "section": check.section,
-        "text": _text(check.text),
-        "message": check.message or None,
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "severity": finding.severity,
-        "rule": finding.rule,
-        "section": finding.section,
-        "text": _text(finding.text),
-        "message": finding.message or None,
-        "side": finding.side,
-    }
-
-
 def _ders(message: Message) -> tuple[bytes, ...]:
     parsed = message.parsed
     return parsed.certificates if isinstance(parsed, CertificateMessage) else ()
-
-
-def _certificate(der: bytes) -> dict[str, Any]:
-    one = read_certificate(der)
-    if one is None:
-        return {"problem": "cannot be read", "sm3": None}
-    return {
-        "subject": one.subject_text,
-        "issuer": one.issuer_text,
-        "serial": f"{one.serial_number:x}",
-        "not_before": one.not_before.isoformat(),
-        "not_after": one.not_after.isoformat(),
-        "key_usage": sorted(one.key_usage) if one.key_usage is not None else None,
-        "is_ca": one.is_ca,
-        "names": [*one.dns_names, *map(str, one.ip_addresses)],
-        "sm3": one.fingerprint_sm3.hex(),
-        "problem": None,
-    }

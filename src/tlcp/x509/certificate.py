@@ -231,6 +231,20 @@ class Certificate:
         """
         return KeyKind.SM2 if type(self.public_key) is SM2PublicKey else KeyKind.RSA
 
+    @lazy
+    def key_algorithm(self) -> str:
+        """What kind of key it has, for showing, supported or not: "SM2", "RSA", a name and OID."""
+        try:
+            return self.key_kind.value
+        except CertificateVerifyError:
+            return _oid_text(self._x509.public_key_algorithm_oid)
+
+    @lazy
+    def signature_algorithm(self) -> str:
+        """How it is signed, for showing: a name and the OID."""
+        oid = self._x509.signature_algorithm_oid
+        return f"SM2 with SM3 ({oid.dotted_string})" if oid == SM2_SIGN_WITH_SM3 else _oid_text(oid)
+
     def _rsa_key(self) -> RSAPublicKey:
         key = self._x509.public_key()
         if not isinstance(key, rsa.RSAPublicKey):
