@@ -6,7 +6,7 @@ Spec: GB/T 38636-2020 6.4.5
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from tlcp.quirks import Quirk
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from tlcp.suites import CipherSuite
     from tlcp.x509.pair import VerifiedPair
 
-__all__ = ["DataReceived", "Event", "HandshakeCompleted", "PeerClosed", "TracedMessage"]
+__all__ = [
+    "DataReceived",
+    "Event",
+    "HandshakeCompleted",
+    "PeerClosed",
+    "Recorder",
+    "Tap",
+    "TracedMessage",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +89,29 @@ class TracedMessage:
     content_type: int
     data: bytes
     protected: bool
+
+
+class Tap(Protocol):
+    """Hears what one connection's transport carries; it must not raise."""
+
+    def sent(self, data: bytes) -> None:
+        """These bytes were sent."""
+
+    def received(self, data: bytes) -> None:
+        """These bytes came; none: the peer has ended its side."""
+
+    def reset(self) -> None:
+        """The peer has reset the connection."""
+
+    def closed(self) -> None:
+        """We have ended our side, or closed the socket; may be called again."""
+
+
+class Recorder(Protocol):
+    """Records connections: ``tlcp.inspect.Recording`` is one."""
+
+    def begin(self, *, server_side: bool, local: Any = None, peer: Any = None) -> Tap:
+        """A connection that begins now, between two addresses, None where they are not known."""
+
+    def keylog(self, line: str) -> None:
+        """Take the ``CLIENT_RANDOM`` line of a connection, before the bytes that need it."""

@@ -27,6 +27,7 @@ from typing import Any, NoReturn, Self
 
 from tlcp.config import ClientAuth, Config
 from tlcp.context.protocol import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, Protocol
+from tlcp.context.recorder import RecorderSetting, tapped
 from tlcp.context.sessions import SessionSettings
 from tlcp.dialects import Dialect
 from tlcp.dual import DualObject
@@ -59,7 +60,7 @@ _CLIENT_AUTH = {
 SNICallback = Callable[[Any, str | None, "TLCPContext"], int | None]
 
 
-class TLCPContext(SessionSettings):
+class TLCPContext(SessionSettings, RecorderSetting):
     """Settings for TLCP connections, in the shape of an ``ssl.SSLContext``.
 
     Args:
@@ -98,6 +99,7 @@ class TLCPContext(SessionSettings):
         self._verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
         self._sni_callback: SNICallback | None = None
         self._begin_sessions()
+        self._recorder = None
         self._rsa_cas: list[bytes] = []  # DER; trusted once RSA suites are enabled
         self._tls_context: ssl.SSLContext | None = None
         self._keylog_closer: weakref.finalize[[], TLCPContext] | None = None
@@ -138,13 +140,13 @@ class TLCPContext(SessionSettings):
             raise ConfigError(f"Cannot create a {side} socket with a {self._protocol.name} context")
         if self._ready is None and server_side:
             self._ready = replace(
-                self._config,
+                self._recorded(self._config),
                 client_auth=_CLIENT_AUTH[self._verify_mode],
                 dangerous_skip_verification=self._verify_mode == ssl.CERT_NONE,
             )
         elif self._ready is None:
             self._ready = replace(
-                self._config,
+                self._recorded(self._config),
                 dangerous_skip_verification=self._verify_mode == ssl.CERT_NONE,
                 dangerous_skip_host_check=not self._check_hostname,
             )
@@ -183,6 +185,8 @@ class TLCPContext(SessionSettings):
             ConfigError: the settings cannot work, or the context is for the other side.
         """
         name = self._check_wrap(server_side, server_hostname, session)
+        if self._recorder is not None:
+            incoming, outgoing = tapped(incoming, outgoing, self._recorder, server_side=server_side)
         return self.make_object(
             incoming, outgoing, server_side=server_side, server_hostname=name, session=session
         )

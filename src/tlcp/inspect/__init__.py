@@ -7,6 +7,7 @@ every length is checked, every memory is bounded, and what cannot be read is sta
 from tlcp.inspect.captures import Capture, CaptureError, Packet, open_capture
 from tlcp.inspect.conversation import Conversation, Limits, Segment
 from tlcp.inspect.packets import Decoder, Endpoint, TCPPacket
+from tlcp.inspect.recording import Recording
 from tlcp.inspect.streams import Assembler, conversations
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Endpoint",
     "Limits",
     "Packet",
+    "Recording",
     "Segment",
     "TCPPacket",
     "conversations",

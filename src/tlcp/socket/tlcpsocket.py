@@ -142,9 +142,16 @@ class TLCPSocket(ObjectSocket):
             dialect=self._dialect,
         )
 
+    def _record(self) -> None:
+        """Have the connection recorded, if the context says so."""
+        if (recorder := self._context.recorder) is not None and self._tap is None:
+            ends = socket.socket.getsockname(self), socket.socket.getpeername(self)
+            self._tap = recorder.begin(server_side=self.server_side, local=ends[0], peer=ends[1])
+
     def _go_on(self) -> None:
         """The socket is connected: keep the time ourselves from here on."""
         socket.socket.setblocking(self, False)
+        self._record()
         if self.do_handshake_on_connect:
             self.do_handshake()
 
@@ -177,6 +184,7 @@ class TLCPSocket(ObjectSocket):
         if self._object is None:
             self.getpeername()  # the system's error if there is no peer
             raise ValueError(f"No SSL wrapper around {self}")
+        self._record()
         before = self._seconds
         if block and before == 0.0:
             self._seconds = None

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tlcp.errors import TLCPError, WantReadError, WantWriteError
+from tlcp.events import Tap
 from tlcp.record.counter import RecordCounter
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class ObjectSocket(socket.socket):
     _forks: int  # when it was made
     _pid: int  # by which process
     _counter: RecordCounter
+    _tap: Tap | None  # hears what passes
     _incoming: ssl.MemoryBIO
     _outgoing: ssl.MemoryBIO
 
@@ -77,7 +79,7 @@ class ObjectSocket(socket.socket):
         self._sending, self._unsent = threading.RLock(), bytearray()
         self._fills, self._waiting, self._look = 0, 0, _LOOK_BYTES
         self._forks, self._counter = _Forks.count, RecordCounter()
-        self._pid = os.getpid()
+        self._pid, self._tap = os.getpid(), None
 
     def _call(
         self, operation: Callable[..., T], *arguments: Any, patient: bool = True, room: int = 0
@@ -155,10 +157,15 @@ class ObjectSocket(socket.socket):
                 self._look = min(self._look << 2, _READ_BYTES) if full else _LOOK_BYTES
                 # No more than the caller takes now: whoever waits with select() must see the rest.
                 room = room if getattr(self._object, "decrypts_all", False) else 0
-                return socket.socket.recv(self, self._counter.whole(there, room=room))
+                data = socket.socket.recv(self, self._counter.whole(there, room=room))
+                if self._tap is not None:
+                    self._tap.received(data)
+                return data
             except (BlockingIOError, InterruptedError):
                 self._wait(select.POLLIN, deadline, WantReadError)
             except (ConnectionResetError, BrokenPipeError):
+                if self._tap is not None:
+                    self._tap.reset()
                 if self._connected():
                     raise
                 return b""
@@ -191,10 +198,14 @@ class ObjectSocket(socket.socket):
                 self._wait(select.POLLOUT, deadline, WantWriteError)
                 continue
             except (BrokenPipeError, ConnectionResetError):
+                if self._tap is not None:
+                    self._tap.reset()
                 if patient and self._connected():
                     raise
                 self._unsent.clear()  # the peer has gone; its last words may be unread yet
                 return False
+            if self._tap is not None:
+                self._tap.sent(chunk[:sent])
             with self._lock:
                 del self._unsent[:sent]
         return True
@@ -282,9 +293,14 @@ class ObjectSocket(socket.socket):
         with contextlib.suppress(OSError):
             self._send_unsent(deadline)
             socket.socket.shutdown(self, socket.SHUT_WR)
+            if self._tap is not None:
+                self._tap.closed()
             while True:
                 try:
-                    if not socket.socket.recv(self, _READ_BYTES):
+                    data = socket.socket.recv(self, _READ_BYTES)
+                    if self._tap is not None:
+                        self._tap.received(data)
+                    if not data:
                         return
                 except BlockingIOError:
                     self._wait(select.POLLIN, deadline, WantReadError)
@@ -325,5 +341,7 @@ class ObjectSocket(socket.socket):
         if self._waiting and self._pid == os.getpid():
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(self, socket.SHUT_RDWR)
+        if self._tap is not None and self._pid == os.getpid():
+            self._tap.closed()
         self._object = None
         super()._real_close()  # type: ignore[misc]
