@@ -19,6 +19,7 @@ from tlcp.alerts import Text
 from tlcp.events import TracedMessage
 from tlcp.explain.narrator import Narrator
 from tlcp.explain.told import Told
+from tlcp.inspect.application import ApplicationData, application_data
 from tlcp.inspect.certificates_json import certificates_list
 from tlcp.inspect.decrypt import Decryptor
 from tlcp.inspect.dissect import Dissector
@@ -164,6 +165,10 @@ class ConnectionReport:
     findings: list[Finding] = field(default_factory=list)
     peers: dict[Sender, PeerReport] = field(default_factory=dict)
 
+    def application(self) -> ApplicationData:
+        """What both sides said once protected: HTTP, and what is none."""
+        return application_data(self.dissection)
+
     def told(self) -> dict[int, Told]:
         """The narrator's explanation of every message that could be read, by its number."""
         clock, told = [0.0], dict[int, Told]()
@@ -216,6 +221,7 @@ class ConnectionReport:
             "messages": [message.as_dict() for message in self.messages],
             "checks": [check_dict(check) for check in self.checks],
             "findings": [finding_dict(finding) for finding in self.findings],
+            "application": self.application().as_dict(),
         }
         if dangerous_secrets:
             report["secrets"] = self.dangerous_secrets()

@@ -11,6 +11,7 @@ from tlcp.alerts import Text
 from tlcp.explain.render import render, to_text
 from tlcp.explain.told import Told
 from tlcp.explain.values import safe_text, short_hex, text_or_hex
+from tlcp.inspect.application_text import application_lines
 from tlcp.inspect.model import SENDERS, Notice
 from tlcp.inspect.report import ConnectionReport, MessageReport
 from tlcp.inspect.steps import STEPS, Lang
@@ -47,6 +48,7 @@ def _all(report: ConnectionReport, lang: Lang, details: bool) -> Iterator[str]:
         return
     yield ""
     yield from _flow(report, lang, details)
+    yield from application_lines(report.application(), lang, details=details)
     if report.checks:
         yield ""
         yield _pick(Text("Verified", "校验"), lang)
