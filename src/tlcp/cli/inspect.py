@@ -140,8 +140,8 @@ def inspect(
 
     FILE is pcap or pcapng, or either in gzip; - is standard input.  TLCP is recognised on any
     port.  A connection's number is its place among all TCP connections of the capture.
-    Decrypted application data is shown, too, HTTP as HTTP.  What is passed over, and what of the capture could
-    not be read, is told on stderr.
+    Decrypted application data is shown, too, HTTP as HTTP.  What is passed over, and what of the
+    capture could not be read, is told on stderr.
 
     Exit codes: 0 nothing wrong was found, 1 a verification failed or a finding is an error, 2 wrong
     usage, or the file is no capture or damaged (what could be read of it is shown); others as
