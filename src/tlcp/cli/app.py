@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from tlcp import __version__
+from tlcp.cli.capture import capture
 from tlcp.cli.connect import connect
 from tlcp.cli.demo import demo
 from tlcp.cli.failures import ExitCode, ReaderGone, as_failure
@@ -102,3 +103,4 @@ program.add_command(serve)
 program.add_command(connect)
 program.add_command(demo)
 program.add_command(inspect)
+program.add_command(capture)

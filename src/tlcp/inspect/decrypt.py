@@ -170,6 +170,9 @@ class Decryptor:
     def open(self, record: Record, lost: int) -> Opening | None:
         """Open a record; behind a gap the following sequence numbers are tried."""
         opens = self._opens.get(record.sender)
+        if opens is None and self._secrets.growing and self._logged():
+            self._find()
+            opens = self._opens.get(record.sender)
         if opens is None:
             hopeless = Opening(None, None, Integrity.UNKNOWN, self.why_not())
             return None if self._secrets else hopeless
@@ -190,6 +193,11 @@ class Decryptor:
         if lost and first < _MOST_TRIES:
             self._restart(record.sender, first + 1)
         return Opening(None, first, Integrity.FAILS, _failed(first, lost))
+
+    def _logged(self) -> bool:
+        """Whether the key log, which grows, has the master secret by now."""
+        client = self._client
+        return client is not None and self._secrets.logged_master(client.random) is not None
 
     def _restart(self, sender: Sender, sequence: int) -> None:
         """Go back to a sequence number: fresh keys, and as many records that fail."""

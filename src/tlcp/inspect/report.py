@@ -32,6 +32,7 @@ from tlcp.inspect.model import (
     KeepLimits,
     Message,
     Piece,
+    Record,
     Sender,
 )
 from tlcp.inspect.report_json import (
@@ -290,6 +291,16 @@ class Examiner:
     def feed(self, piece: Piece) -> None:
         """Take the next piece of either direction."""
         self._dissector.feed(piece)
+
+    @property
+    def records(self) -> list[Record]:
+        """The records so far, as far as they are kept."""
+        return self._dissector.found.records
+
+    @property
+    def is_tlcp(self) -> bool:
+        """Whether a record of TLCP has come."""
+        return self._dissector.found.is_tlcp
 
     def finish(
         self,

@@ -42,6 +42,10 @@ class Secrets:
 
     One object serves all connections of a capture, in the order in which they began: resumed
     connections are decrypted through the session that they resume.
+
+    Attributes:
+        lines_not_understood: how many lines of key logs were of other kinds.
+        growing: whether more may be learnt during a connection; what is encrypted waits for it.
     """
 
     def __init__(self) -> None:
@@ -50,6 +54,7 @@ class Secrets:
         self._keys: list[PrivateKey] = []
         self._sessions: dict[tuple[str, bytes], KnownSession] = {}
         self.lines_not_understood = 0
+        self.growing = False
 
     def __repr__(self) -> str:
         return (
@@ -59,7 +64,8 @@ class Secrets:
 
     def __bool__(self) -> bool:
         """Whether anything is known that may open a connection."""
-        return bool(self._masters or self._pre_masters or self._keys or self._sessions)
+        known = self._masters or self._pre_masters or self._keys or self._sessions
+        return self.growing or bool(known)
 
     @property
     def has_key_log(self) -> bool:
