@@ -16,7 +16,7 @@ from cli.tools import run
 from support.captured import CAPTURES, SERVER_ENC_KEY
 from support.capturing import Talk, enhanced, framed, ip_of, pcap, pcapng
 from tlcp.cli.app import program
-from tlcp.cli.inspect import _Progress
+from tlcp.cli.inspecting import Progress
 from tlcp.crypto.keyfile import dump_private_key
 from tlcp.inspect.captures import open_capture
 from unit.inspect.test_findings import conforms
@@ -273,7 +273,7 @@ def test_the_help_has_an_example_and_the_exit_codes() -> None:
 
 def test_progress_waits_is_drawn_over_and_cleared() -> None:
     screen, clock = io.StringIO(), [0.0]
-    progress = _Progress(screen, lambda: clock[0])
+    progress = Progress(screen, lambda: clock[0])
     progress(1 << 20, 4 << 20)
     progress.clear()
     assert screen.getvalue() == ""
