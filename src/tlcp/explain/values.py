@@ -23,6 +23,8 @@ def short_hex(data: bytes) -> str:
 
 def safe_text(text: str) -> str:
     """The text with everything unprintable escaped: peers choose names, terminals obey escapes."""
+    if text.isprintable():  # nearly always, and much faster
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
