@@ -1,4 +1,4 @@
-# make demo     install tlcp into .venv and run its demonstration
+# make demo     install tlcp into .venv and run its demonstration, which leaves build/demo/
 # make test     install tlcp with its tests and run them
 # make bench    measure against Tongsuo and others: a table, build/benchmarks.json and .png
 # make lint     style, types, layers, file sizes
@@ -31,7 +31,7 @@ GMSSL := $(HOME)/.gmssl_3.1.1_install/bin/gmssl
 .PHONY: demo test bench lint clean
 
 demo: $(VENV)/demo.stamp
-	@$(BIN)/tlcp demo
+	@$(BIN)/tlcp demo --out build/demo
 
 test: $(VENV)/test.stamp
 	@$(MAKE) --no-print-directory -s $(VENV)/gmssl.stamp

@@ -7,6 +7,7 @@ import re
 import socket
 import sys
 import time
+from pathlib import Path
 
 import click
 
@@ -15,6 +16,7 @@ from tlcp.cli.facts import Outcome, Resumption
 from tlcp.cli.failures import ExitCode, Failure, ReaderGone, as_failure
 from tlcp.cli.options import Address, Common, common_options, examples, parse_address
 from tlcp.cli.output import Printer
+from tlcp.cli.recording import CAPTURE_HELP, finish, record
 from tlcp.cli.relay import Relay, complete, part
 from tlcp.cli.trace import Trace
 from tlcp.config import Config
@@ -22,6 +24,7 @@ from tlcp.context import PROTOCOL_TLCP_CLIENT, TLCPContext
 from tlcp.dialects import AUTO, Dialect, dialect_named
 from tlcp.errors import AlertReceived, TLCPError
 from tlcp.events import HandshakeCompleted
+from tlcp.inspect.recording import Recording
 from tlcp.registry import ExtensionType
 from tlcp.socket import TLCPSocket
 
@@ -73,6 +76,12 @@ _INSECURE = (
     help="After the end of stdin, send close_notify once the peer was silent for so long.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the facts on stdout, not the data.")
+@click.option(
+    "--capture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help=CAPTURE_HELP,
+)
 def connect(
     address: Address,
     common: Common,
@@ -83,6 +92,7 @@ def connect(
     insecure: bool,
     linger: float,
     as_json: bool,
+    capture: Path | None,
 ) -> int:
     """Send stdin to a TLCP server, and what it answers to stdout.
 
@@ -95,6 +105,7 @@ def connect(
     sink = _Kept() if as_json else _Stdout()
     try:
         client.prepare(extensions=not no_extensions, insecure=insecure, tickets=tickets)
+        client.record(capture)
         outcome = client.handshake()
         client.relay(sink, linger)
         resumed = [client.reconnect(number) for number in range(1, resume + 1)]
@@ -104,6 +115,8 @@ def connect(
         if as_json:
             Printer(stderr=False).json(failure.as_dict())
         raise failure from error
+    finally:
+        client.end_recording()
     if isinstance(sink, _Kept):
         more = {"received": sink.as_dict(), "resumptions": [one.as_dict() for one in resumed]}
         Printer(stderr=False).json({**outcome.as_dict(), **more})
@@ -122,6 +135,7 @@ class _Client:
         self._connections = 0
         self._context: TLCPContext | None = None
         self._stream: TLCPSocket | None = None
+        self._recording: Recording | None = None
 
     def prepare(self, *, extensions: bool, insecure: bool, tickets: bool) -> None:
         """Check all that can be checked before the network is touched.
@@ -154,6 +168,26 @@ class _Client:
             why = f"the dialect {config.dialect.name}" if extensions else "--no-extensions"
             self._printer.say(f"WARNING: no ticket is asked for: {why} sends no such extension")
         self._context = TLCPContext(PROTOCOL_TLCP_CLIENT, config)
+
+    def record(self, path: Path | None) -> None:
+        """Record all connections into this file, if one is given.
+
+        Raises:
+            ConfigError: it cannot be written.
+        """
+        self._recording = self._ready().recorder = record(path, self._printer)
+
+    def end_recording(self) -> None:
+        """Close the recording, and write what it shows, whatever came of the connections."""
+        if self._stream is not None:
+            self._stream.close()
+        finish(
+            self._recording,
+            self._printer,
+            trust=self._ready().config.trust if self._recording is not None else None,
+            host=self._name,
+            port=self._address.port,
+        )
 
     def handshake(self) -> Outcome:
         """Connect and agree; tell about it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ __all__ = ["demo"]
 _HOSTS = ("localhost", "127.0.0.1")
 _MESSAGE = b"Hello over TLCP!\n"
 _OF_RSA = "RSA suites need RSA certificates, and `tlcp serve` and `tlcp connect`"
+_ENDS = (".txt", ".json", ".html")  # of what stands beside a recording
 _LIMIT_S = 60.0  # a process that hangs is killed then
 
 Facts = dict[str, Any]
@@ -40,7 +42,7 @@ Facts = dict[str, Any]
 
 @click.command(
     short_help="Two processes authenticate each other; every message explained.",
-    epilog=examples("tlcp demo", "tlcp demo --ciphers ECDHE_SM4_CBC_SM3"),
+    epilog=examples("tlcp demo", "tlcp demo --ciphers ECDHE_SM4_CBC_SM3", "tlcp demo --out demo"),
 )
 @click.option(
     "--ciphers",
@@ -50,7 +52,14 @@ Facts = dict[str, Any]
     help="Cipher suite; also ECC_SM4_CBC_SM3, ECDHE_SM4_GCM_SM3, ECDHE_SM4_CBC_SM3.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print messages and facts as JSON.")
-def demo(ciphers: str, as_json: bool) -> int:
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Leave there what the client recorded: demo.pcapng with the keys inside for Wireshark, "
+    "the report as text, JSON and a page, and the CA.",
+)
+def demo(ciphers: str, as_json: bool, out: Path | None) -> int:
     """Run a server and a client, authenticate both, and explain every message.
 
     Makes a CA and two pairs of certificates in a temporary folder, starts a server process and
@@ -63,15 +72,42 @@ def demo(ciphers: str, as_json: bool) -> int:
         problem = f"{', '.join(rsa)}: the certificates of the demo are SM2; {_OF_RSA}"
         raise click.UsageError(problem)
     suites = ":".join(suite.name for suite in chosen)
+    recording = None if out is None else _prepare(out)
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="tlcp-demo-") as folder:
-        run = _run(Path(folder), suites)
+        run = _run(Path(folder), suites, recording)
+        if out is not None:
+            shutil.copy(Path(folder) / "ca.crt", out / "ca.crt")
     run.total_ms = (time.perf_counter() - begin) * 1000
     if as_json:
         Printer(stderr=False).json(run.as_dict())
     else:
         _show(run)
+    if recording is not None:
+        _tell(recording, Printer(stderr=as_json))
     return ExitCode.OK if run.ok else ExitCode.FINDING
+
+
+def _prepare(folder: Path) -> Path:
+    """Make the folder of ``--out``; where the recording goes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"cannot make the folder {folder}: {error.strerror}"
+        raise Failure(ExitCode.USAGE, what) from error
+    recording = folder / "demo.pcapng"
+    for end in ("", *_ENDS):  # none of an earlier run shall be taken for one of this
+        recording.with_name(recording.name + end).unlink(missing_ok=True)
+    return recording
+
+
+def _tell(recording: Path, printer: Printer) -> None:
+    """Say what is in the folder of ``--out``; the one for a person's eyes comes last."""
+    files = [recording, *(recording.with_name(recording.name + end) for end in _ENDS)]
+    printer.say("", "What the client recorded, with its keys:", style="bold")
+    for file in files:
+        if file.exists():
+            printer.say(f"  {file}")
 
 
 @dataclass(slots=True)
@@ -147,7 +183,7 @@ def _verified(facts: Facts) -> bool:
     return bool(peer and peer["verified"] and peer["enc"] and facts["client_auth"] == "done")
 
 
-def _run(folder: Path, suites: str) -> _Run:
+def _run(folder: Path, suites: str, recording: Path | None = None) -> _Run:
     authority = CertificateAuthority.create("TLCP demo root CA", lifetime_days=1)
     authority.save(folder)
     authority.issue_pair("demo server", _HOSTS, lifetime_days=1).save(folder, "server")
@@ -160,6 +196,8 @@ def _run(folder: Path, suites: str) -> _Run:
         address = _listening(server, folder)
         arguments = ["connect", address, "--server-name", "localhost", "--linger", "0"]
         arguments += ["--tickets", "--resume", "1"]
+        if recording is not None:
+            arguments += ["--capture", str(recording)]
         client = _start(folder, "client", [*arguments, "--trace-to", logs["client"], *shared])
         with client, _killed_at_last(client):
             echo = _exchange(client)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,10 +20,12 @@ from tlcp.cli.inspecting import (
     tell,
     unreadable,
 )
+from tlcp.cli.language import language as locale_language
 from tlcp.cli.options import examples, read_password
 from tlcp.cli.output import Printer
+from tlcp.cli.pcapng import PcapngOut
 from tlcp.inspect.captures import Capture, CaptureError, open_capture
-from tlcp.inspect.report import schema
+from tlcp.inspect.report import ConnectionReport, schema
 from tlcp.inspect.secrets import Secrets
 from tlcp.inspect.steps import Lang
 from tlcp.x509.trust import TrustStore
@@ -32,12 +33,6 @@ from tlcp.x509.trust import TrustStore
 __all__ = ["inspect"]
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-def _language() -> Lang:
-    """The language of the locale, as far as we have it."""
-    names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    return "zh" if next(filter(None, names), "").lower().startswith("zh") else "en"
 
 
 def _document_schema() -> dict[str, Any]:
@@ -106,6 +101,12 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
 @click.option("--details", is_flag=True, help="Every field of every message; JSON has them always.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array of connections.")
 @click.option(
+    "--pcapng",
+    type=_FILE,
+    metavar="FILE",
+    help="Write the capture again with the keys inside, so that Wireshark opens it decrypted.",
+)
+@click.option(
     "--schema",
     is_flag=True,
     is_eager=True,
@@ -128,6 +129,7 @@ def inspect(
     lang: Lang | None,
     details: bool,
     as_json: bool,
+    pcapng: Path | None,
     dangerous_secrets: bool,
 ) -> int:
     """Show the TLCP connections of a capture: decrypted, verified and explained.
@@ -143,7 +145,7 @@ def inspect(
     """
     if host is not None and ca is None:
         raise click.UsageError("--host needs --ca: a name is worth nothing without a trusted chain")
-    language = lang or _language()
+    language = lang or locale_language()
     talk = Printer()
     secrets = _secrets(keylog, key, key_password_file, talk)
     trust = None if ca is None else TrustStore.from_pem_file(ca)
@@ -151,12 +153,24 @@ def inspect(
         talk.say("WARNING: the output holds keys", style="bold yellow")
     progress = Progress(sys.stderr) if talk.is_terminal else None
     output = Output(language, as_json, details, dangerous_secrets, progress)
-    reading = Reading(file, _open(file, progress), secrets)
+    again = None if pcapng is None else PcapngOut(pcapng, None if str(file) == STDIN else file)
+
+    def show(report: ConnectionReport) -> None:
+        if again is not None:
+            again.note(report)
+        output.show(report)
+
+    reading = Reading(file, _open(file, progress, again), secrets)
     with reading.capture:
-        work = Inspection(secrets, trust, host, output.show)
+        work = Inspection(secrets, trust, host, show)
         work.run(reading)
     output.finish()
     tell(work, reading, talk, language)
+    if again is not None:
+        written = again.write(progress)
+        if progress is not None:
+            progress.clear()
+        talk.say(written.zh if language == "zh" else written.en)
     if work.failed:
         return ExitCode.FINDING
     return ExitCode.USAGE if reading.broken_off else ExitCode.OK
@@ -174,9 +188,12 @@ def _secrets(
     return secrets
 
 
-def _open(file: Path, progress: Progress | None) -> Capture:
+def _open(file: Path, progress: Progress | None, again: PcapngOut | None) -> Capture:
     try:
-        return open_capture(_stdin() if str(file) == STDIN else file, progress)
+        if str(file) != STDIN:
+            return open_capture(file, progress)
+        stream = _stdin()
+        return open_capture(stream if again is None else again.spooled(stream), progress)
     except CaptureError as error:
         hint = "give pcap or pcapng, as tcpdump, dumpcap and Wireshark write them"
         raise Failure(ExitCode.USAGE, f"{named(file)}: {error}", hint=hint) from error

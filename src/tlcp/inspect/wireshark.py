@@ -1,6 +1,7 @@
 """What Wireshark has to be told to see TLCP on a port.
 
 It looks for TLS on every port of its own accord, but not on one that it takes for something else.
+Some of its decoders notice that they are wrong; the option does no harm there.
 """
 
 from __future__ import annotations

@@ -1,0 +1,116 @@
+"""``tlcp connect --capture`` and ``tlcp demo --out``: what is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from cli.tools import run, serving
+
+
+def beside(file: Path) -> list[Path]:
+    return [file, *(file.with_name(file.name + end) for end in (".txt", ".json"))]
+
+
+def test_a_connection_and_a_resumed_one(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "own.pcapng"
+    with serving("--pki", folder, "--name", "server", "--connections", "2") as server:
+        done = run(
+            *("connect", server.address, "--server-name", "localhost", "--linger", "0"),
+            *("--pki", folder, "--name", "client", "--resume", "1", "--capture", file),
+            data=b"hello",
+            LC_ALL="C.UTF-8",
+        )
+    assert done.returncode == 0, done.stderr
+    assert b"whoever has that file can read everything" in done.stderr
+    assert b"recorded 2 connections" in done.stderr
+    for one in beside(file):
+        assert stat.S_IMODE(one.stat().st_mode) == 0o600
+        assert str(one).encode() in done.stderr
+    first, second = json.loads(file.with_name("own.pcapng.json").read_bytes())
+    assert (first["resumed"], second["resumed"]) == (False, True)
+    assert first["decryption"]["possible"]
+    assert second["decryption"]["possible"]
+    assert first["server"]["address"] == server.address
+    results = {check["rule"]: check["result"] for check in first["checks"]}
+    assert results["server-chain"] == "holds"
+    assert "secrets" not in first
+    text = file.with_name("own.pcapng.txt").read_text()
+    assert "Connection 1: " in text
+    assert "Connection 2: " in text
+    again = run("inspect", file, "--ca", folder / "ca.crt")
+    assert again.returncode == 0, again.stdout
+    assert b"hello" in again.stdout
+
+
+def test_a_handshake_that_fails_is_explained(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "bad.pcapng"
+    assert run("pki", "init", tmp_path / "other").returncode == 0
+    with serving("--pki", folder, "--name", "server", "--connections", "1") as server:
+        done = run(
+            *("connect", server.address, "--server-name", "localhost"),
+            *("--ca", tmp_path / "other" / "ca.crt", "--capture", file),
+        )
+    assert done.returncode == 1
+    assert b"recorded 1 connection;" in done.stderr
+    (report,) = json.loads(file.with_name("bad.pcapng.json").read_bytes())
+    assert not report["handshake_complete"]
+    rules = {finding["rule"] for finding in report["findings"] if finding["severity"] == "error"}
+    assert {"server-chain", "alert"} <= rules
+
+
+def test_without_a_connection_it_says_so(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "none.pcapng"
+    words = ("--pki", folder, "--name", "client", "--capture", file)
+    done = run("connect", "127.0.0.1:1", *words, LC_ALL="C.UTF-8")
+    assert done.returncode == 3
+    assert b"recorded 0 connections" in done.stderr
+    assert file.with_name("none.pcapng.json").read_text() == "[]\n"
+    assert file.with_name("none.pcapng.txt").read_text().startswith("No byte of TLCP")
+
+
+def test_a_file_that_cannot_be_written_is_told_at_once(folder: Path, tmp_path: Path) -> None:
+    words = ("--pki", folder, "--name", "client", "--capture")
+    done = run("connect", "127.0.0.1:1", *words, tmp_path / "no" / "file")
+    assert done.returncode == 2
+    assert b"cannot write" in done.stderr
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    done = run("connect", "127.0.0.1:1", *words, link)
+    assert done.returncode == 2
+    assert b"symbolic link" in done.stderr
+    assert not (tmp_path / "target").exists()
+
+
+def test_reports_that_cannot_be_written_change_nothing(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "own.pcapng"
+    file.with_name("own.pcapng.json").mkdir()
+    with serving("--pki", folder, "--name", "server", "--connections", "1") as server:
+        done = run(
+            *("connect", server.address, "--server-name", "localhost", "--linger", "0"),
+            *("--pki", folder, "--name", "client", "--capture", file),
+            data=b"hello",
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == b"hello"
+    assert b"WARNING: no report of the recording: cannot write" in done.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_the_demonstration_leaves_its_recording(more: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "demo"
+    done = run("demo", "--out", out, *more)
+    assert done.returncode == 0, done.stderr
+    made = set(os.listdir(out))
+    assert {"demo.pcapng", "demo.pcapng.txt", "demo.pcapng.json", "ca.crt"} <= made
+    told = (done.stderr if more else done.stdout).decode().splitlines()
+    assert Path(told[-1].strip()).parent == out
+    if more:
+        assert json.loads(done.stdout)["ok"]
+    shown = run("inspect", out / "demo.pcapng", "--ca", out / "ca.crt", "--host", "localhost")
+    assert shown.returncode == 0, shown.stdout
+    assert b"Hello over TLCP!" in shown.stdout
