@@ -23,7 +23,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check install --progress-bar of
 
 NATIVE_FILES := $(wildcard src/tlcp/_native/*.c src/tlcp/_native/*.h)
 BUILD_FILES := pyproject.toml setup.py $(NATIVE_FILES)
-PACKAGE_FILES := $(shell find src/tlcp -name '*.py' -not -name _ffi.py)
+PACKAGE_FILES := $(shell find src/tlcp -regex '.*[.]\(py\|js\|css\|html\)' -not -name _ffi.py)
 # lines of a source file; *_table.h are written by a program and exempt
 MAX_LINES := 600
 GMSSL := $(HOME)/.gmssl_3.1.1_install/bin/gmssl

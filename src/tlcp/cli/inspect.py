@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +24,7 @@ from tlcp.cli.inspecting import (
 from tlcp.cli.language import language as locale_language
 from tlcp.cli.options import examples, read_password
 from tlcp.cli.output import Printer
+from tlcp.cli.page_file import PageFile
 from tlcp.cli.pcapng import PcapngOut
 from tlcp.inspect.captures import Capture, CaptureError, open_capture
 from tlcp.inspect.report import ConnectionReport, schema
@@ -59,6 +61,7 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
     epilog=examples(
         "tlcp inspect capture.pcap --keylog keys.log --ca ca.crt",
         "tlcp inspect capture.pcapng.gz --key server.enc.key --lang zh",
+        "tlcp inspect capture.pcap --keylog keys.log --html page.html",
         "tcpdump -i lo -w - port 4433 | tlcp inspect - --json",
     ),
 )
@@ -107,6 +110,13 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
     help="Write the capture again with the keys inside, so that Wireshark opens it decrypted.",
 )
 @click.option(
+    "--html",
+    type=_FILE,
+    metavar="FILE",
+    help="Write one page, for a browser, that shows all of it. It holds the keys that are known.",
+)
+@click.option("--no-keys", is_flag=True, help="Leave the keys out of the page of --html.")
+@click.option(
     "--schema",
     is_flag=True,
     is_eager=True,
@@ -130,6 +140,8 @@ def inspect(
     details: bool,
     as_json: bool,
     pcapng: Path | None,
+    html: Path | None,
+    no_keys: bool,
     dangerous_secrets: bool,
 ) -> int:
     """Show the TLCP connections of a capture: decrypted, verified and explained.
@@ -143,10 +155,10 @@ def inspect(
     usage, or the file is no capture or damaged (what could be read of it is shown); others as
     `tlcp --help` says.
     """
-    if host is not None and ca is None:
-        raise click.UsageError("--host needs --ca: a name is worth nothing without a trusted chain")
+    _check(host, ca, html, no_keys)
     language = lang or locale_language()
     talk = Printer()
+    page = None if html is None else PageFile(html, named(file), lang=lang, keys=not no_keys)
     secrets = _secrets(keylog, key, key_password_file, talk)
     trust = None if ca is None else TrustStore.from_pem_file(ca)
     if dangerous_secrets:
@@ -155,16 +167,13 @@ def inspect(
     output = Output(language, as_json, details, dangerous_secrets, progress)
     again = None if pcapng is None else PcapngOut(pcapng, None if str(file) == STDIN else file)
 
-    def show(report: ConnectionReport) -> None:
-        if again is not None:
-            again.note(report)
-        output.show(report)
-
     reading = Reading(file, _open(file, progress, again), secrets)
     with reading.capture:
-        work = Inspection(secrets, trust, host, show)
+        work = Inspection(secrets, trust, host, _show(again, output, page))
         work.run(reading)
     output.finish()
+    if page is not None:
+        page.finish(talk, language)
     tell(work, reading, talk, language)
     if again is not None:
         written = again.write(progress)
@@ -174,6 +183,26 @@ def inspect(
     if work.failed:
         return ExitCode.FINDING
     return ExitCode.USAGE if reading.broken_off else ExitCode.OK
+
+
+def _check(host: str | None, ca: Path | None, html: Path | None, no_keys: bool) -> None:
+    if host is not None and ca is None:
+        raise click.UsageError("--host needs --ca: a name is worth nothing without a trusted chain")
+    if no_keys and html is None:
+        raise click.UsageError("--no-keys needs --html: without a page there are no keys in it")
+
+
+def _show(
+    again: PcapngOut | None, output: Output, page: PageFile | None
+) -> Callable[[ConnectionReport], None]:
+    def show(report: ConnectionReport) -> None:
+        if again is not None:
+            again.note(report)
+        output.show(report)
+        if page is not None:
+            page.show(report)
+
+    return show
 
 
 def _secrets(

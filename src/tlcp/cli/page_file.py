@@ -1,0 +1,97 @@
+"""The page of ``tlcp inspect --html``: collected while connections are shown, then written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from tlcp.alerts import Text
+from tlcp.cli.failures import ExitCode, Failure
+from tlcp.cli.output import Printer
+from tlcp.inspect.page import Page
+from tlcp.inspect.report import ConnectionReport
+from tlcp.inspect.steps import Lang
+
+__all__ = ["PageFile"]
+
+_SECRET, _READABLE = 0o600, 0o644
+
+
+class PageFile:
+    """A page that is to be written.
+
+    Args:
+        path: where to.
+        source: what the connections come from.
+        lang: the page's first language; None = the browser's.
+        keys: whether keys go in where they are known.
+
+    Raises:
+        Failure: nothing can be written there.
+    """
+
+    def __init__(self, path: Path, source: str, *, lang: Lang | None, keys: bool) -> None:
+        self._path = path
+        self._page = Page(source, lang=lang, keys=keys)
+        if not path.parent.is_dir():  # said before a long capture is read
+            raise self._failure(f"there is no directory {path.parent}")
+
+    def show(self, report: ConnectionReport) -> None:
+        """Take a connection."""
+        self._page.add(report)
+
+    def finish(self, talk: Printer, lang: Lang) -> None:
+        """Write the page, whole or not at all, and say what is in it.
+
+        Raises:
+            Failure: it cannot be written.
+        """
+        try:
+            self._write(self._page.render())
+        except OSError as error:
+            raise self._failure(error.strerror or str(error)) from error
+        for text, style in self._words():
+            talk.say(text.zh if lang == "zh" else text.en, style=style)
+
+    def _write(self, text: str) -> None:
+        if self._path.exists() and not self._path.is_file():  # a device or a pipe
+            self._path.write_text(text, "utf-8")
+            return
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".page-", suffix=".html")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            Path(name).chmod(_SECRET if self._page.with_keys else _READABLE)
+            Path(name).replace(self._path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+
+    def _words(self) -> list[tuple[Text, str]]:
+        page, warn = self._page, "bold yellow"
+        said = [(Text(f"the page is {self._path}", f"页面已写入 {self._path}"), "")]
+        if page.with_keys:
+            whose = "one connection" if page.with_keys == 1 else f"{page.with_keys} connections"
+            text = Text(
+                f"WARNING: the page holds the keys of {whose}: whoever has it can read all of it; "
+                "--no-keys leaves them out",
+                f"警告：页面含有 {page.with_keys} 个连接的密钥，得到页面的人即可解密；"
+                "使用 --no-keys 可不写入密钥",
+            )
+            said.append((text, warn))
+        if page.left_out:
+            text = Text(
+                f"{page.left_out} connections are not in the page: it takes "
+                f"{page.limits.connections} connections and {page.limits.page_bytes >> 20} MiB",
+                f"另有 {page.left_out} 个连接未写入页面：最多 {page.limits.connections} 个连接、"
+                f"{page.limits.page_bytes >> 20} MiB",
+            )
+            said.append((text, warn))
+        return said
+
+    def _failure(self, why: str) -> Failure:
+        hint = "give --html the path of a file that can be written"
+        return Failure(ExitCode.USAGE, f"cannot write {self._path}: {why}", hint=hint)
