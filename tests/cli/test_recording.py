@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -98,6 +99,26 @@ def test_reports_that_cannot_be_written_change_nothing(folder: Path, tmp_path: P
     assert done.returncode == 0, done.stderr
     assert done.stdout == b"hello"
     assert b"WARNING: no report of the recording: cannot write" in done.stderr
+
+
+def test_a_server_records_all_that_come_until_a_signal(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "server.pcapng"
+    with serving("--pki", folder, "--name", "server", "--capture", file) as server:
+        words = ("--server-name", "localhost", "--pki", folder, "--linger", "0")
+        assert run("connect", server.address, *words, "--name", "client").returncode == 0
+        assert run("connect", server.address, *words).returncode == 1  # it shows no certificate
+        server.line()
+        while "refused" not in server.line():
+            pass
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait() == 143
+        assert "recorded 2 connections" in server.log
+    shown = json.loads(file.with_name("server.pcapng.json").read_bytes())
+    good, bad = sorted(shown, key=lambda one: int(one["name"]))
+    assert (good["handshake_complete"], bad["handshake_complete"]) == (True, False)
+    assert good["decryption"]["possible"]
+    rules = {finding["rule"] for finding in bad["findings"] if finding["severity"] == "error"}
+    assert "alert" in rules
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tlcp.cli.language import language
 from tlcp.cli.output import Printer
+from tlcp.cli.results import write_results
 from tlcp.errors import ConfigError
 from tlcp.inspect.captures import CaptureError
 from tlcp.inspect.recording import Recording
-from tlcp.inspect.results import write_results
 from tlcp.inspect.wireshark import command
 from tlcp.x509.trust import TrustStore
 

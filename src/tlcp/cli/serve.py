@@ -20,6 +20,7 @@ from tlcp.cli.failures import ExitCode, Failure, as_failure
 from tlcp.cli.options import POSITIVE, Address, Common, common_options, examples, parse_address
 from tlcp.cli.output import JsonLines, Printer
 from tlcp.cli.peers import how_resumed, peer_line
+from tlcp.cli.recording import CAPTURE_HELP, finish, record
 from tlcp.cli.relay import complete, part
 from tlcp.cli.sessions import SessionOptions, session_options
 from tlcp.cli.trace import Trace
@@ -27,7 +28,7 @@ from tlcp.cli.www import serve_files
 from tlcp.config import ClientAuth, Config
 from tlcp.context import PROTOCOL_TLCP_SERVER, TLCPContext
 from tlcp.errors import TLCPError
-from tlcp.events import HandshakeCompleted
+from tlcp.events import HandshakeCompleted, Recorder
 from tlcp.socket import TLCPSocket
 
 __all__ = ["serve"]
@@ -68,6 +69,12 @@ _BREATH_S = 0.05  # between attempts when the system has no descriptors or threa
     metavar="N",
     help="Take N connections, one after the other, and end; exit code 1 if one failed.",
 )
+@click.option(
+    "--capture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help=CAPTURE_HELP,
+)
 @click.option("--verbose", "-v", is_flag=True, help="Tell also what each client looks like.")
 @click.option(
     "--max-clients", type=click.IntRange(min=1), default=100, show_default=True, help="At a time."
@@ -88,6 +95,7 @@ def serve(
     sessions: SessionOptions,
     once: bool,
     connections: int | None,
+    capture: Path | None,
     verbose: bool,
     max_clients: int,
     idle_timeout: float,
@@ -115,8 +123,12 @@ def serve(
         printer.say("WARNING: our certificates name no host, so clients that check will refuse us")
     config.server_identity()  # finds out now, not with the first client, what is missing
     server = _Server(config, printer, common, www, idle_timeout, verbose=verbose)
-    with _listen(address) as listener, _until_signalled(printer):
+    with _listen(address) as listener, _until_signalled(printer), contextlib.ExitStack() as stack:
         host, port = listener.getsockname()[:2]
+        if (recording := record(capture, printer)) is not None:
+            server.recorder = recording
+            trust = config.trust
+            stack.callback(finish, recording, printer, trust=trust, host=None, port=port)
         Printer(stderr=False).say(f"listening on {Address(host, port)}")
         if once or connections is not None:
             return server.accept_some(listener, connections or 1)
@@ -169,6 +181,7 @@ class _Server:
         self._config, self._printer, self._common = config, printer, common
         self._www, self._idle_timeout_s, self._verbose = www, idle_timeout_s, verbose
         self._log: JsonLines | None = common.trace_log()
+        self.recorder: Recorder | None = None
         self._lock = threading.Lock()
         self._handshaking: dict[int, socket.socket] = {}  # by number, oldest first
 
@@ -223,7 +236,9 @@ class _Server:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(self._common.timeout)
         config = dataclasses.replace(self._config, trace=trace)
-        stream: TLCPSocket = TLCPContext(PROTOCOL_TLCP_SERVER, config).wrap_socket(
+        context = TLCPContext(PROTOCOL_TLCP_SERVER, config)
+        context.recorder = self.recorder
+        stream: TLCPSocket = context.wrap_socket(
             sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
         )
         begun = False

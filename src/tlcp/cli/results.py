@@ -1,0 +1,67 @@
+"""What is left beside a recording of our own ends: the report as text, as JSON, and as a page."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+from tlcp.cli.inspecting import Inspection, Reading
+from tlcp.inspect.captures import open_capture
+from tlcp.inspect.report import ConnectionReport
+from tlcp.inspect.secrets import Secrets
+from tlcp.inspect.steps import Lang
+from tlcp.inspect.text import lines
+from tlcp.inspect.writing import create_private
+from tlcp.x509.trust import TrustStore
+
+__all__ = ["write_results"]
+
+
+def write_results(
+    capture: Path, trust: TrustStore | None, host: str | None, lang: Lang
+) -> list[Path]:
+    """Write FILE.txt and FILE.json beside a capture, for its owner alone.
+
+    They have the data, and no keys.
+
+    Args:
+        capture: a recording, with its keys.
+        trust: the CAs; None = chains are not checked.
+        host: the name that the server must have.
+        lang: of the text.
+
+    Returns:
+        The files.
+
+    Raises:
+        ConfigError: one cannot be written.
+        CaptureError: the capture is none.
+        OSError: reading or writing failed.
+    """
+    text, document = (capture.with_name(capture.name + end) for end in (".txt", ".json"))
+    with (
+        io.BufferedWriter(create_private(text)) as told,
+        io.BufferedWriter(create_private(document)) as data,
+        open_capture(capture) as packets,
+    ):
+
+        def show(report: ConnectionReport) -> None:
+            blank = "\n" if work.shown > 1 else ""
+            told.write((blank + "\n".join(lines(report, lang)) + "\n").encode())
+            one = json.dumps(report.as_dict(), ensure_ascii=True)
+            data.write(((",\n" if work.shown > 1 else "[\n") + one).encode())
+
+        secrets = Secrets()
+        work = Inspection(secrets, trust, host, show)
+        work.run(Reading(capture, packets, secrets))
+        if not work.shown:
+            told.write(_NOTHING[lang].encode())
+        data.write(b"\n]\n" if work.shown else b"[]\n")
+    return [text, document]
+
+
+_NOTHING: dict[Lang, str] = {
+    "en": "No byte of TLCP was sent or received.\n",
+    "zh": "没有收发任何 TLCP 数据。\n",
+}
