@@ -14,7 +14,7 @@ from cli.tools import run, serving
 
 
 def beside(file: Path) -> list[Path]:
-    return [file, *(file.with_name(file.name + end) for end in (".txt", ".json"))]
+    return [file, *(file.with_name(file.name + end) for end in (".txt", ".json", ".html"))]
 
 
 def test_a_connection_and_a_resumed_one(folder: Path, tmp_path: Path) -> None:
@@ -40,6 +40,9 @@ def test_a_connection_and_a_resumed_one(folder: Path, tmp_path: Path) -> None:
     results = {check["rule"]: check["result"] for check in first["checks"]}
     assert results["server-chain"] == "holds"
     assert "secrets" not in first
+    page = file.with_name("own.pcapng.html").read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert first["messages"][0]["data"] in page
     text = file.with_name("own.pcapng.txt").read_text()
     assert "Connection 1: " in text
     assert "Connection 2: " in text
@@ -127,9 +130,9 @@ def test_the_demonstration_leaves_its_recording(more: list[str], tmp_path: Path)
     done = run("demo", "--out", out, *more)
     assert done.returncode == 0, done.stderr
     made = set(os.listdir(out))
-    assert {"demo.pcapng", "demo.pcapng.txt", "demo.pcapng.json", "ca.crt"} <= made
+    assert made == {"ca.crt", *(f"demo.pcapng{end}" for end in ("", ".txt", ".json", ".html"))}
     told = (done.stderr if more else done.stdout).decode().splitlines()
-    assert Path(told[-1].strip()).parent == out
+    assert told[-1].strip() == str(out / "demo.pcapng.html")
     if more:
         assert json.loads(done.stdout)["ok"]
     shown = run("inspect", out / "demo.pcapng", "--ca", out / "ca.crt", "--host", "localhost")

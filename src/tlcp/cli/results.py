@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tlcp.cli.inspecting import Inspection, Reading
 from tlcp.inspect.captures import open_capture
+from tlcp.inspect.page import Page
 from tlcp.inspect.report import ConnectionReport
 from tlcp.inspect.secrets import Secrets
 from tlcp.inspect.steps import Lang
@@ -21,25 +22,27 @@ __all__ = ["write_results"]
 def write_results(
     capture: Path, trust: TrustStore | None, host: str | None, lang: Lang
 ) -> list[Path]:
-    """Write FILE.txt and FILE.json beside a capture, for its owner alone.
+    """Write FILE.txt, FILE.json and FILE.html beside a capture, for its owner alone.
 
-    They have the data, and no keys.
+    The page has the keys, as the capture has; text and JSON have the data, and no keys.
 
     Args:
         capture: a recording, with its keys.
         trust: the CAs; None = chains are not checked.
         host: the name that the server must have.
-        lang: of the text.
+        lang: of the text, and of the page at first.
 
     Returns:
-        The files.
+        The files; the page is the last.
 
     Raises:
         ConfigError: one cannot be written.
         CaptureError: the capture is none.
         OSError: reading or writing failed.
     """
-    text, document = (capture.with_name(capture.name + end) for end in (".txt", ".json"))
+    ends = (".txt", ".json", ".html")
+    text, document, html = (capture.with_name(capture.name + end) for end in ends)
+    page = Page(capture.name, lang=lang)
     with (
         io.BufferedWriter(create_private(text)) as told,
         io.BufferedWriter(create_private(document)) as data,
@@ -51,6 +54,7 @@ def write_results(
             told.write((blank + "\n".join(lines(report, lang)) + "\n").encode())
             one = json.dumps(report.as_dict(), ensure_ascii=True)
             data.write(((",\n" if work.shown > 1 else "[\n") + one).encode())
+            page.add(report)
 
         secrets = Secrets()
         work = Inspection(secrets, trust, host, show)
@@ -58,7 +62,9 @@ def write_results(
         if not work.shown:
             told.write(_NOTHING[lang].encode())
         data.write(b"\n]\n" if work.shown else b"[]\n")
-    return [text, document]
+    with io.BufferedWriter(create_private(html)) as shown:
+        shown.write(page.render().encode())
+    return [text, document, html]
 
 
 _NOTHING: dict[Lang, str] = {
