@@ -323,7 +323,8 @@ def test_a_recorder_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:
             socket.create_connection(listener.getsockname()).close()
             children = Path(f"/proc/{work.process.pid}/task/{work.process.pid}/children")
             os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
-            assert work.end() in (0, 1)
+            assert work.end() == 2
+        assert "tcpdump ended early" in work.said
         packets(file, 0)
 
 
@@ -349,3 +350,9 @@ def test_a_key_log_is_read_as_it_grows(tmp_path: Path) -> None:
     path.write_text(lines[2])  # begun anew
     log.update()
     assert known() == [True, True, True, False]
+
+
+def test_a_full_disk_ends_it() -> None:
+    done = run("capture", "-i", "lo", "--with", "raw", "-w", "/dev/full", "--seconds", "30")
+    assert done.returncode == 2
+    assert b"No space left on device" in done.stderr

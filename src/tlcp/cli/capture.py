@@ -129,7 +129,7 @@ def capture(
     records, which takes no filter. Ctrl-C ends it; the file is whole whenever it ends.
 
     Exit codes: 0 nothing wrong was found, 1 a verification failed or a finding is an error, 2
-    nothing can be recorded; others as `tlcp --help` says.
+    nothing can be recorded, or not to the end; others as `tlcp --help` says.
     """
     secrets = Secrets()
     followed = None if keylog is None else FollowedKeyLog(keylog, secrets)
@@ -151,6 +151,8 @@ def capture(
         talk.begins(interface, recorder.name, None if to_stdout else write)
         work.run(secrets, trust)
         talk.summary(work, interface, None if to_stdout else write, keylog, ca)
+        if work.problem:
+            return ExitCode.USAGE
     return ExitCode.FINDING if talk.failed else ExitCode.OK
 
 
@@ -266,11 +268,13 @@ class _Work:
         except CaptureError as error:  # the recorder was killed in the middle of a packet
             self._cut(tee.written, error)
         live.finish()
+        if why := self.recorder.problem():
+            self.problem = f"{self.recorder.name} ended early: {why}"
         self.problem = tee.problem or self.problem
 
     def _cut(self, written: int, error: CaptureError) -> None:
         """Leave whole packets alone in the file."""
-        self.problem = f"{self.recorder.name} ended early: {error.what}"
+        self.problem = error.what
         if self._file is not None and 0 < error.offset < written:
             with contextlib.suppress(OSError, io.UnsupportedOperation):
                 if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):

@@ -85,6 +85,9 @@ class Recorder(Protocol):
     def dropped(self) -> int | None:
         """How many packets were lost, once it has ended; None if nobody knows."""
 
+    def problem(self) -> str:
+        """Why it ended of its own accord, or ""; once it has ended."""
+
 
 def interfaces() -> list[str]:
     """The names of the network interfaces that there are."""
@@ -170,6 +173,13 @@ class _Program:
         found = self.drops.findall(self._said())
         return sum(map(int, found)) if found else None
 
+    def problem(self) -> str:
+        if self._stopping:
+            return ""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE_S)
+        return self._why()
+
 
 class Dumpcap(_Program):
     """Wireshark's recorder."""
@@ -229,7 +239,7 @@ class RawSocket:
             raise RecorderError(f"there are no raw sockets here: {error}") from error
         self._wake, self._bell = os.pipe()
         self._dropped = 0
-        self._stopped = False
+        self._stopped, self._problem = False, ""
         self._out = io.BytesIO()
         try:
             self._prepare(interface)
@@ -278,6 +288,9 @@ class RawSocket:
                 data, more, _, sender = self._socket.recvmsg(_PACKET_BYTES, 256)
             except BlockingIOError:
                 return
+            except OSError as error:  # the interface has gone
+                self._stopped, self._problem = True, error.strerror or str(error)
+                return
             if self._hardware == _LOOPBACK and sender[2] == _OUTGOING:
                 continue  # it comes in again
             self._writer.packet(*_described(data, more))
@@ -306,6 +319,10 @@ class RawSocket:
         if self._socket.fileno() >= 0:
             self._count()
         return self._dropped
+
+    def problem(self) -> str:
+        """Why it ended, if nobody told it to."""
+        return self._problem
 
 
 def _described(data: bytes, more: list[tuple[int, int, bytes]]) -> tuple[int, bytes]:
