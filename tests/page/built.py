@@ -71,6 +71,26 @@ def hostile() -> Built:
     return Built(path, reports, "")
 
 
+@cache
+def long_and_cut() -> Built:
+    """A connection with many records of data, in which a piece is missing."""
+    log: list[str] = []
+    one, other = client(keylog=log.append), server()
+    heard = overhear(one, other)
+    for number in range(40):
+        one.send_data(f"line {number}\n".encode())
+        run(one, other, heard.wire)
+    heard.secrets.add_key_log("\n".join(log))
+    lost = heard.pieces.pop(-20)
+    following = heard.pieces[-19]
+    heard.pieces[-19] = following._replace(lost=len(lost.data))
+    page, report = Page("long.pcap"), heard.report()
+    page.add(report)
+    path = _made / "long.html"
+    path.write_text(page.render())
+    return Built(path, [report.as_dict()], "")
+
+
 def _attack() -> Overheard:
     identity = world().ca.issue_pair(EVIL, [HOST], now=NOW).identity
     log: list[str] = []

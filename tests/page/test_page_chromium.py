@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from page.built import Built, built, hostile
+from page.built import Built, built, hostile, long_and_cut
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
@@ -131,6 +131,31 @@ def _same(message: dict[str, Any], view: dict[str, Any]) -> None:
         around = [f for f in fields if f["start"] <= place < f["end"]]
         inner = min(reversed(around), key=lambda f: f["end"] - f["start"])
         assert path == inner["path"]
+
+
+def test_a_gap_is_on_the_ladder_and_long_runs_are_folded(browser: Browser) -> None:
+    one = long_and_cut()
+    (report,) = one.reports
+    with visit(browser, one) as page:
+        (notice,) = report["notices"]
+        assert notice["text"]["en"] in page.locator(".notice").inner_text()
+        before = page.locator(".notice").evaluate(
+            "n => [...document.querySelectorAll('.msg')]"
+            ".filter(m => n.compareDocumentPosition(m) & Node.DOCUMENT_POSITION_PRECEDING).length"
+        )
+        record = {r["number"]: r for r in report["records"]}
+        firsts = [m["parts"][0]["record"] for m in report["messages"]]
+        assert before == sum(record[first]["number"] < notice["number"] for first in firsts)
+        assert page.locator(".msg").count() == len(report["messages"])
+        hidden = page.locator(".msg:visible").count()
+        assert hidden < len(report["messages"])
+        while (button := page.locator(".unfold button").first).is_visible():
+            button.click()
+        assert page.locator(".msg:visible").count() == len(report["messages"])
+    behind = report["messages"][-3]["number"]
+    with visit(browser, one, f"#c1m{behind}") as page:
+        assert page.locator(f'.msg[data-number="{behind}"]').is_visible()
+        assert opened(page) == f"#c1m{behind}"
 
 
 def test_a_protected_message_shows_ciphertext_and_content(browser: Browser) -> None:

@@ -70,7 +70,8 @@ class HexView {
     const rows = Math.ceil(this.bytes.length / this.width);
     const shown = this.folded && rows > FOLD_ROWS + 8 ? FOLD_ROWS : rows;
     this.box.replaceChildren(...Array.from({length: shown}, (_, row) => this.row(row)));
-    this.more.hidden = shown === rows;
+    this.more.hidden = rows <= FOLD_ROWS + 8;
+    this.more.classList.toggle("spent", shown === rows); // keeps its place: nothing jumps
     this.more.textContent = t("showAll", {n: this.bytes.length.toLocaleString("en")});
     this.shown = shown * this.width;
     if (this.marked) this.mark(...this.marked);
@@ -141,7 +142,6 @@ class HexView {
 
   show(piece) {
     const box = this.box.getBoundingClientRect(), at = piece.getBoundingClientRect();
-    if (at.top < box.top) this.box.scrollTop -= box.top - at.top + 20;
-    if (at.bottom > box.bottom) this.box.scrollTop += at.bottom - box.bottom + 20;
+    if (at.top < box.top || at.bottom > box.bottom) this.box.scrollTop += at.top - box.top - 30;
   }
 }
