@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from tlcp.cli.output import Printer
 from tlcp.cli.page_file import PageFile
 from tlcp.cli.pcapng import PcapngOut
 from tlcp.inspect.captures import Capture, CaptureError, open_capture
+from tlcp.inspect.exporting import DataExport
 from tlcp.inspect.report import ConnectionReport, schema
 from tlcp.inspect.secrets import Secrets
 from tlcp.inspect.steps import Lang
@@ -125,6 +127,13 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
     help="Print the JSON schema of what --json prints, and exit.",
 )
 @click.option(
+    "--export-data",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write all decrypted application data into files in DIR, which must be new or empty: "
+    "conn-N.client.bin, conn-N.server.bin, and the bodies of HTTP messages.",
+)
+@click.option(
     "--dangerous-secrets",
     is_flag=True,
     help="Print the keys of each connection, too: whoever has them can read it.",
@@ -142,6 +151,7 @@ def inspect(
     pcapng: Path | None,
     html: Path | None,
     no_keys: bool,
+    export_data: Path | None,
     dangerous_secrets: bool,
 ) -> int:
     """Show the TLCP connections of a capture: decrypted, verified and explained.
@@ -166,10 +176,11 @@ def inspect(
     progress = Progress(sys.stderr) if talk.is_terminal else None
     output = Output(language, as_json, details, dangerous_secrets, progress)
     again = None if pcapng is None else PcapngOut(pcapng, None if str(file) == STDIN else file)
+    export = None if export_data is None else DataExport(export_data)
 
     reading = Reading(file, _open(file, progress, again), secrets)
-    with reading.capture:
-        work = Inspection(secrets, trust, host, _show(again, output, page))
+    with reading.capture, contextlib.closing(export) if export else contextlib.nullcontext():
+        work = Inspection(secrets, trust, host, _show(again, output, page), export)
         work.run(reading)
     output.finish()
     if page is not None:
@@ -180,6 +191,8 @@ def inspect(
         if progress is not None:
             progress.clear()
         talk.say(written.zh if language == "zh" else written.en)
+    for text in export.summary() if export is not None else ():
+        talk.say(text.zh if language == "zh" else text.en)
     if work.failed:
         return ExitCode.FINDING
     return ExitCode.USAGE if reading.broken_off else ExitCode.OK

@@ -16,6 +16,7 @@ from tlcp.cli.failures import ExitCode, Failure
 from tlcp.cli.output import Printer
 from tlcp.inspect.captures import Capture, CaptureError
 from tlcp.inspect.conversation import Conversation, Segment
+from tlcp.inspect.exporting import DataExport
 from tlcp.inspect.model import SENDERS, Ending
 from tlcp.inspect.packets import Decoder, TCPPacket
 from tlcp.inspect.report import ConnectionReport, Examiner
@@ -88,7 +89,8 @@ class Inspection:
     Attributes:
         shown: how many connections were TLCP.
         others: how many were something else, by what it is.
-        conflicts: what was sent twice and differently, in words.
+        conflicts: what was sent twice and differently, in words; the first ones.
+        more_conflicts: how many others there were.
         failed: whether a verification failed or a finding is an error.
     """
 
@@ -98,11 +100,14 @@ class Inspection:
         trust: TrustStore | None,
         host: str | None,
         show: Callable[[ConnectionReport], None],
+        export: DataExport | None = None,
     ) -> None:
         self._secrets, self._trust, self._host, self._show = secrets, trust, host, show
+        self._export = export
         self._examiners: dict[int, Examiner] = {}
         self.shown, self.others, self.failed = 0, Counter[str](), False
         self.conflicts: list[Text] = []
+        self.more_conflicts = 0
 
     def run(self, packets: Reading) -> None:
         """Take all packets."""
@@ -113,11 +118,13 @@ class Inspection:
 
     def _begin(self, conversation: Conversation) -> None:
         client, server = conversation.endpoints
+        name = str(conversation.number + 1)
         self._examiners[conversation.number] = Examiner(
             self._secrets,
-            name=str(conversation.number + 1),
+            name=name,
             client=str(client),
             server=str(server),
+            on_data=self._export.writer(name) if self._export is not None else None,
         )
 
     def _feed(self, conversation: Conversation, segment: Segment) -> None:
@@ -131,6 +138,8 @@ class Inspection:
         report = examiner.finish(
             trust=self._trust, host=self._host, client_end=ending, server_end=ending
         )
+        if self._export is not None:
+            self._export.finish(report)
         if not report.dissection.is_tlcp:
             self.others[report.dissection.protocol] += 1
             return
@@ -143,6 +152,9 @@ class Inspection:
 
     def _note_conflicts(self, conversation: Conversation, name: str) -> None:
         for sender, _, position, length in conversation.conflicts:
+            if len(self.conflicts) >= _MOST_TOLD:
+                self.more_conflicts += 1
+                continue
             who = SENDERS[sender]
             self.conflicts.append(
                 Text(
@@ -245,9 +257,9 @@ def tell(work: Inspection, reading: Reading, talk: Printer, lang: Lang) -> None:
     if count := reading.decoder.passed_over.total():
         of = _counted(reading.decoder.passed_over)
         say(Text(f"packets passed over: {count} ({of})", f"略过数据包 {count} 个（{of}）"))
-    for conflict in work.conflicts[:_MOST_TOLD]:
+    for conflict in work.conflicts:
         say(conflict, "bold yellow")
-    if (more := len(work.conflicts) - _MOST_TOLD) > 0:
+    if more := work.more_conflicts:
         say(Text(f"and {more} more that differed", f"另有 {more} 处重传内容不同"), "bold yellow")
     for offset, what in reading.capture.problems:
         say(

@@ -15,10 +15,10 @@ from tlcp.inspect.http_view import Exchange, Headers, HTTPMessage, Side, read_ht
 from tlcp.inspect.model import SENDERS, Dissection, Message, Sender
 from tlcp.registry import ContentType
 
-__all__ = ["ApplicationData", "Block", "application_data"]
+__all__ = ["HOLES", "ApplicationData", "Block", "application_data"]
 
 #: notices behind which bytes of a side may be missing
-_HOLES = frozenset({"gap", "passed-over", "mid-stream", "not-a-record"})
+HOLES = frozenset({"gap", "passed-over", "mid-stream", "not-a-record"})
 
 
 class Block(NamedTuple):
@@ -96,7 +96,7 @@ def application_data(dissection: Dissection) -> ApplicationData:
 
 def _side(dissection: Dissection, sender: Sender, found: list[Message]) -> Side:
     """The bytes of a side up to the first hole."""
-    holes = [n.number for n in dissection.notices if n.sender == sender and n.rule in _HOLES]
+    holes = [n.number for n in dissection.notices if n.sender == sender and n.rule in HOLES]
     hole = min(holes, default=1 << 62)
     parts, whole = [], not holes and not dissection.records_left_out
     for message in found:

@@ -53,7 +53,14 @@ class Body(NamedTuple):
     problem: Text | None
 
 
-def body_of(sent: bytes, coding: str, content_type: str, *, cut: bool = False) -> Body:
+def body_of(
+    sent: bytes,
+    coding: str,
+    content_type: str,
+    *,
+    cut: bool = False,
+    most: int = MOST_DECODED,
+) -> Body:
     """Decode a body.
 
     Args:
@@ -61,6 +68,7 @@ def body_of(sent: bytes, coding: str, content_type: str, *, cut: bool = False) -
         coding: the header Content-Encoding.
         content_type: the header Content-Type.
         cut: whether its end is not there.
+        most: decode so many bytes at most.
     """
     name = coding.strip().lower()
     data, problem = sent, None
@@ -68,21 +76,23 @@ def body_of(sent: bytes, coding: str, content_type: str, *, cut: bool = False) -
     if bits is None:
         problem = _UNKNOWN_CODING
     elif bits and sent:
-        data, problem = _inflated(sent, bits, cut=cut)
+        data, problem = _inflated(sent, bits, most, cut=cut)
     text = None if bits is None else _text(data, content_type, cut=cut or problem is not None)
     return Body(sent, data, name if bits != 0 else "", text, problem)
 
 
-def _inflated(sent: bytes, bits: int, *, cut: bool) -> tuple[bytes, Text | None]:
+def _inflated(sent: bytes, bits: int, most: int, *, cut: bool) -> tuple[bytes, Text | None]:
+    if most <= 0:
+        return b"", _TOO_MUCH
     raw = -15 if bits == 47 and not _has_zlib_header(sent) else bits  # some servers omit it
     inflater = zlib.decompressobj(raw)
     try:
-        data = inflater.decompress(sent, MOST_DECODED)
+        data = inflater.decompress(sent, most)
     except zlib.error:
         return sent, _DAMAGED
     if inflater.eof:
         return data, _FOLLOWED if inflater.unused_data else None
-    if len(data) >= MOST_DECODED:
+    if len(data) >= most:
         return data, _BOMB
     return data, None if cut else _DAMAGED_END
 
@@ -118,4 +128,5 @@ _UNKNOWN_CODING = Text("its coding is not undone here", "未解码：不支持�
 _DAMAGED = Text("it does not decode: shown as it was sent", "解码失败，按原样显示")
 _DAMAGED_END = Text("its coding ends too early", "编码数据不完整")
 _FOLLOWED = Text("bytes follow the end of its coding", "编码数据结束后仍有多余字节")
-_BOMB = Text(f"only the first {MOST_DECODED} bytes were decoded", f"仅解码前 {MOST_DECODED} 字节")
+_BOMB = Text("it grows too much: only its beginning was decoded", "解压后过大，仅解码了开头部分")
+_TOO_MUCH = Text("not decoded: bodies before it grew too much", "未解码：此前的正文解压后已过大")

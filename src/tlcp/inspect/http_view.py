@@ -17,12 +17,13 @@ import h11
 
 from tlcp.alerts import Text
 from tlcp.explain.values import safe_text
-from tlcp.inspect.bodies import Body, body_of
+from tlcp.inspect.bodies import MOST_DECODED, Body, body_of
 
 __all__ = ["Exchange", "HTTPMessage", "HTTPView", "Side", "read_http"]
 
 _MOST_EXCHANGES = 1000  # in one connection
 _MOST_PIECES = 20_000  # of bodies, chunks above all
+_MOST_DECODED_IN_ALL = 1 << 22  # bytes of bodies of one connection: bombs come in numbers
 _MOST_HEAD = 1 << 16  # bytes of a start line with its headers
 _MOST_INTERIM = 16  # responses before the final one
 _STEP = 4096  # bytes given to h11 at a time: what it has left over is copied
@@ -156,7 +157,7 @@ class _Stream:
 class _Reader:
     def __init__(self, view: HTTPView, client: _Stream, server: _Stream) -> None:
         self._view, self._client, self._server = view, client, server
-        self._pieces = 0
+        self._pieces, self._may_decode = 0, _MOST_DECODED_IN_ALL
 
     def run(self) -> None:
         """Read exchange after exchange."""
@@ -260,9 +261,20 @@ class _Reader:
         else:
             stream.start = len(stream.data) if parts else behind_head
         fields = _headers(first)
-        body = _body(parts, fields, cut=not complete)
+        body = self._body(parts, fields, cut=not complete)
         made = HTTPMessage(start, stream.start, _line(line), fields, body, trailers, complete)
         return made, problem
+
+    def _body(self, parts: list[bytes], fields: Headers, *, cut: bool) -> Body | None:
+        if not parts:
+            return None
+        named = {name.lower(): value for name, value in fields}
+        coding, kind = named.get("content-encoding", ""), named.get("content-type", "")
+        most = min(self._may_decode, MOST_DECODED)
+        body = body_of(b"".join(parts), coding, kind, cut=cut, most=most)
+        if body.coding:
+            self._may_decode -= len(body.data)
+        return body
 
     @staticmethod
     def _events(connection: h11.Connection, stream: _Stream) -> Iterator[h11.Event]:
@@ -275,14 +287,6 @@ class _Reader:
                 return
             else:
                 yield event
-
-
-def _body(parts: list[bytes], fields: Headers, *, cut: bool) -> Body | None:
-    if not parts:
-        return None
-    named = {name.lower(): value for name, value in fields}
-    coding, kind = named.get("content-encoding", ""), named.get("content-type", "")
-    return body_of(b"".join(parts), coding, kind, cut=cut)
 
 
 def _headers(event: _WithHeaders) -> Headers:

@@ -229,7 +229,7 @@ def test_what_is_no_text_has_none() -> None:
 
 
 def test_a_bomb_does_not_grow() -> None:
-    bomb = gzip.compress(bytes(200 << 20), 9)
+    bomb = gzip.compress(bytes(20 << 20))
     tracemalloc.start()
     try:
         found = body_of(bomb, "gzip", "text/plain")
@@ -238,7 +238,7 @@ def test_a_bomb_does_not_grow() -> None:
         tracemalloc.stop()
     assert len(found.data) == MOST_DECODED
     assert found.problem is not None
-    assert peak < 8 * MOST_DECODED
+    assert peak < 6 * MOST_DECODED
 
 
 def test_damage_is_said() -> None:
