@@ -15,10 +15,7 @@ from tlcp.inspect.http_view import Exchange, Headers, HTTPMessage, Side, read_ht
 from tlcp.inspect.model import SENDERS, Dissection, Message, Sender
 from tlcp.registry import ContentType
 
-__all__ = ["HOLES", "ApplicationData", "Block", "application_data"]
-
-#: notices behind which bytes of a side may be missing
-HOLES = frozenset({"gap", "passed-over", "mid-stream", "not-a-record"})
+__all__ = ["ApplicationData", "Block", "application_data"]
 
 
 class Block(NamedTuple):
@@ -96,18 +93,22 @@ def application_data(dissection: Dissection) -> ApplicationData:
 
 def _side(dissection: Dissection, sender: Sender, found: list[Message]) -> Side:
     """The bytes of a side up to the first hole."""
-    holes = [n.number for n in dissection.notices if n.sender == sender and n.rule in HOLES]
-    hole = min(holes, default=1 << 62)
-    parts, whole = [], not holes and not dissection.records_left_out
+    hole = dissection.first_hole[sender]
+    parts = []
+    whole = hole is None and not dissection.records_left_out and not dissection.messages_left_out
     for message in found:
         if message.sender != sender:
             continue
-        if not message.opened or not message.data or message.parts[0].record > hole:
+        if not message.opened or not message.data or _is_behind(message, hole):
             whole = False
             break
         parts.append(message.data)
     ended = whole and dissection.ended[sender] != "unknown"
     return Side(b"".join(parts), ended)
+
+
+def _is_behind(message: Message, hole: int | None) -> bool:
+    return hole is not None and message.parts[0].record > hole
 
 
 def _blocks(found: list[Message], ends: dict[Sender, int]) -> Iterator[Block]:

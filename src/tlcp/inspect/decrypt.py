@@ -48,6 +48,7 @@ _MAC_HEADER = struct.Struct(">QBHH")  # sequence, type, version, length
 _SMALLEST_PROTECTED = HEADER_BYTES + 24  # GCM around nothing
 _MOST_TRIES = 2048  # sequence numbers that are tried behind a gap
 _MOST_TRIES_IN_ALL = 1 << 14  # and in one connection: whoever sends gaps shall not keep us busy
+_MOST_TRANSCRIPT = 1 << 22  # bytes; no handshake has so many
 _ENCRYPTED = (KeyExchangeKind.ECC, KeyExchangeKind.RSA)
 
 
@@ -146,7 +147,8 @@ class Decryptor:
         """Keep what the keys depend on."""
         if message.protected:
             return
-        self._transcript += message.data if self._exchange is None else b""
+        if self._exchange is None and len(self._transcript) < _MOST_TRANSCRIPT:
+            self._transcript += message.data
         match message.parsed:
             case ClientHello() as hello if self._client is None:
                 self._client = hello
@@ -155,7 +157,7 @@ class Decryptor:
             case Certificate(certificates=ders) if message.sender == "server":
                 self.resumed = False
                 self._certificates(ders)
-            case ClientKeyExchange() as exchange:
+            case ClientKeyExchange() as exchange if self._exchange is None:
                 self._exchange = exchange
             case NewSessionTicket(ticket=ticket):
                 self._ticket = ticket
@@ -181,6 +183,8 @@ class Decryptor:
         first = self._next[record.sender]
         tries = 1
         if lost:
+            if self._tries_left <= 0:
+                return Opening(None, first, Integrity.UNKNOWN, _TOO_MANY_GAPS)
             tries += min(lost // _SMALLEST_PROTECTED + 1, _MOST_TRIES, self._tries_left)
             self._tries_left -= tries - 1
         for sequence in range(first, first + tries):
@@ -192,6 +196,7 @@ class Decryptor:
                 break
         if lost and first < _MOST_TRIES:
             self._restart(record.sender, first + 1)
+            self._tries_left -= first + 1
         return Opening(None, first, Integrity.FAILS, _failed(first, lost))
 
     def _logged(self) -> bool:
@@ -349,6 +354,10 @@ def _suite_unknown(number: int) -> Text:
     return Text(f"suite {number:04X} cannot be decrypted here", f"本工具不能解密套件 {number:04X}")
 
 
+_TOO_MANY_GAPS = Text(
+    "too many gaps came before it: its sequence number was not searched for",
+    "此前缺口过多，不再尝试推断其序列号",
+)
 _OTHER_VERSION = Text("its version is not 0101", "版本不是 0101")
 _NO_HELLO = Text(
     "the hellos are not in the capture, so that no keys can be derived",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from tlcp.alerts import Text
 from tlcp.errors import TLCPError
 from tlcp.inspect.model import (
+    HOLES,
     Dissection,
     Ending,
     Integrity,
@@ -101,6 +102,7 @@ class Dissector:
         self._sides = (_Side("client"), _Side("server"))
         self._count = 0
         self._kept_data = 0
+        self._kept_messages = 0
         self._suite: CipherSuite | None = None
         self._time = 0.0
 
@@ -285,7 +287,13 @@ class Dissector:
 
     def _note(self, side: _Side, rule: str, en: str, zh: str) -> None:
         self._count += 1
-        self.found.notices.append(Notice(self._count, side.sender, self._time, rule, Text(en, zh)))
+        found = self.found
+        if rule in HOLES and found.first_hole[side.sender] is None:
+            found.first_hole[side.sender] = self._count
+        if len(found.notices) < self._limits.notices:
+            found.notices.append(Notice(self._count, side.sender, self._time, rule, Text(en, zh)))
+        else:
+            found.notices_left_out += 1
 
     # ---- records to messages ---------------------------------------------------------------
 
@@ -338,6 +346,10 @@ class Dissector:
         self._kept_data += len(record.fragment)
         if self._kept_data > self._limits.data_bytes:
             record.fragment = b""
+        if self._kept_messages >= self._limits.messages:
+            self.found.messages_left_out += 1
+            return
+        self._kept_messages += 1
         record.messages.append(
             Message(
                 record.sender,
@@ -457,7 +469,11 @@ class Dissector:
             len(data),
             self._suite,
         )
-        record.messages.append(message)
+        if self._kept_messages < self._limits.messages:
+            self._kept_messages += 1
+            record.messages.append(message)
+        else:
+            self.found.messages_left_out += 1
         return message
 
     def _drop_partial(self, side: _Side) -> None:
@@ -498,13 +514,17 @@ def _looks_protected(record: Record) -> bool:
 
 def _take_parts(parts: list[Part], size: int) -> tuple[Part, ...]:
     """Cut ``size`` bytes off the list of where the buffered bytes lie."""
-    taken = []
-    while size and parts:
-        first = parts.pop(0)
-        has = first.end - first.start
-        if has > size:
-            parts.insert(0, Part(first.record, first.start + size, first.end))
-            first = Part(first.record, first.start, first.start + size)
-        taken.append(first)
-        size -= first.end - first.start
+    taken: list[Part] = []
+    for part in parts:
+        if part.end - part.start > size:
+            break
+        taken.append(part)
+        size -= part.end - part.start
+        if not size:
+            break
+    del parts[: len(taken)]  # at once: there may be one for each byte
+    if size and parts:
+        first = parts[0]
+        taken.append(Part(first.record, first.start, first.start + size))
+        parts[0] = Part(first.record, first.start + size, first.end)
     return tuple(taken)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from tlcp.alerts import Text
 from tlcp.errors import ConfigError
-from tlcp.inspect.application import HOLES
 from tlcp.inspect.bodies import Body
 from tlcp.inspect.http_view import Exchange, HTTPMessage, Side, read_http
 from tlcp.inspect.model import SENDERS, Sender
@@ -116,7 +115,9 @@ class DataExport:
         sizes = report.dissection.data_bytes
         if not any(data.left_out.values()) or max(sizes.values()) > _MOST_READ_AGAIN:
             return data.exchanges
-        if any(data.closed.values()) or any(n.rule in HOLES for n in report.dissection.notices):
+        if any(data.closed.values()) or any(
+            hole is not None for hole in report.dissection.first_hole.values()
+        ):
             return data.exchanges  # the files do not show where something is missing
         client, server = (self._read_again(report, sender) for sender in SENDERS)
         return read_http(client, server).exchanges
@@ -244,7 +245,7 @@ class DataExport:
                     f"连接 {name}：{zh}有 {count} 条记录完整性校验失败，未能解密",
                 )
                 self._tell(what)
-            if any(n.rule in HOLES and n.sender == sender for n in found.notices):
+            if found.first_hole[sender] is not None:
                 what = Text(
                     f"connection {name}: bytes of the {sender} are missing in the capture, and so "
                     "in its file",

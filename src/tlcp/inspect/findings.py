@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from tlcp.alerts import AlertDescription, AlertLevel, Text
@@ -34,6 +35,7 @@ _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 #: what GmSSL 3.2 and later takes in a ClientHello; on anything else it closes without a word
 _GMSSL_TAKES = frozenset({0, 3, 5, 10, 13, 16, 66})
+_MOST_ALERTS, _MOST_UNDECODED = 100, 100  # each a finding
 _NOT_OF_TLCP = {
     ExtensionType.ENCRYPT_THEN_MAC: "RFC 7366",
     ExtensionType.EXTENDED_MASTER_SECRET: "RFC 7627",
@@ -336,9 +338,14 @@ def _client_authentication(view: HandshakeView) -> Iterator[Finding]:
 def _alerts(view: HandshakeView) -> Iterator[Finding]:
     before: Message | None = None
     protected: set[Sender] = set()
+    told = more = 0
     for message in view.dissection.messages:
         alert = message.parsed
         if isinstance(alert, Alert):
+            told += 1
+            if told > _MOST_ALERTS:
+                more += 1
+                continue
             yield _alert(message, alert, before)
             if not message.protected and message.sender in protected:
                 yield _clear_alert(message)
@@ -346,6 +353,9 @@ def _alerts(view: HandshakeView) -> Iterator[Finding]:
             protected.add(message.sender)
         if message.content_type != ContentType.ALERT:
             before = message
+    if more:
+        text = Text(f"and {more} more alerts", f"另有 {more} 条报警")
+        yield Finding("note", "more-alerts", "6.4.4", text)
 
 
 def _alert(message: Message, alert: Alert, before: Message | None) -> Finding:
@@ -443,8 +453,9 @@ def _notices(view: HandshakeView) -> Iterator[Finding]:
         zh = ZH_SIDES[notice.sender]
         text = Text(f"{notice.sender}: {notice.text.en}", f"{zh}：{notice.text.zh}")
         yield Finding("warning", notice.rule, "6.3.3", text, 0, notice.sender)
-    for message in view.dissection.messages:
-        if message.opened and message.problem is not None:
+    undecoded = (m for m in view.dissection.messages if m.opened and m.problem is not None)
+    for message in islice(undecoded, _MOST_UNDECODED):
+        if message.problem is not None:
             text = Text(
                 f"{message.name} {message.problem.en}", f"{message.name} {message.problem.zh}"
             )

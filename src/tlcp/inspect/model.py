@@ -17,6 +17,7 @@ from tlcp.suites import CipherSuite
 from tlcp.wire.codec import Structure
 
 __all__ = [
+    "HOLES",
     "RECORD_NAMES",
     "SENDERS",
     "Dissection",
@@ -36,6 +37,8 @@ __all__ = [
 Sender = Literal["client", "server"]
 Ending = Literal["fin", "reset", "unknown"]
 SENDERS: tuple[Sender, Sender] = ("client", "server")
+#: rules of notices behind which bytes of a side may be missing
+HOLES = frozenset({"gap", "passed-over", "mid-stream", "not-a-record"})
 RECORD_NAMES: dict[int, str] = {
     ContentType.CHANGE_CIPHER_SPEC: "ChangeCipherSpec",
     ContentType.ALERT: "Alert",
@@ -72,12 +75,16 @@ class KeepLimits:
         data_bytes: application data, both directions together, opened or not; what comes after is
             only counted.
         records: likewise.
+        messages: likewise; a few records may hold many thousands.
+        notices: likewise.
         message_bytes: the longest handshake message that is put together.
         waiting_bytes: encrypted records that wait for keys.
     """
 
     data_bytes: int = 1 << 20
     records: int = 10_000
+    messages: int = 20_000
+    notices: int = 1_000
     message_bytes: int = 1 << 20
     waiting_bytes: int = 1 << 20
 
@@ -241,6 +248,9 @@ class Dissection:
         protected_from: the record of each side's ChangeCipherSpec.
         data_bytes: application data of each side, decrypted; counts what was not kept, too.
         records_total, records_failed: of each side.
+        first_hole: the number of each side's first notice that bytes may be missing, None if
+            there is none.
+        records_left_out, messages_left_out, notices_left_out: what was over the limits.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -254,7 +264,12 @@ class Dissection:
     records_total: dict[Sender, int] = field(default_factory=lambda: {"client": 0, "server": 0})
     records_opened: dict[Sender, int] = field(default_factory=lambda: {"client": 0, "server": 0})
     records_failed: dict[Sender, int] = field(default_factory=lambda: {"client": 0, "server": 0})
+    first_hole: dict[Sender, int | None] = field(
+        default_factory=lambda: {"client": None, "server": None}
+    )
     records_left_out: int = 0
+    messages_left_out: int = 0
+    notices_left_out: int = 0
 
     @property
     def messages(self) -> Iterator[Message]:

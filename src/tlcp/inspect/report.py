@@ -218,6 +218,8 @@ class ConnectionReport:
             "key_schedule": key_schedule_dict(self.view),
             "records": [record_dict(record, fragment=fragments) for record in found.records],
             "records_left_out": found.records_left_out,
+            "messages_left_out": found.messages_left_out,
+            "notices_left_out": found.notices_left_out,
             "notices": [notice_dict(notice) for notice in found.notices],
             "messages": [message.as_dict() for message in self.messages],
             "checks": [check_dict(check) for check in self.checks],

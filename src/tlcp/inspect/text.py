@@ -104,6 +104,15 @@ def _flow(report: ConnectionReport, lang: Lang, details: bool) -> Iterator[str]:
                 yield from _details(by_number[message.number], told.get(message.number))
     for notice in notices:
         yield from _notice(notice, lang)
+    found = report.dissection
+    counts = found.records_left_out, found.messages_left_out, found.notices_left_out
+    if any(counts):
+        records, messages, remarks = counts
+        text = Text(
+            f"too much to show: {records} more records, {messages} messages, {remarks} notices",
+            f"内容过多，未显示的有：记录 {records} 条，消息 {messages} 条，提示 {remarks} 条",
+        )
+        yield f"  --- {_pick(text, lang)}"
 
 
 def _notice(notice: Notice, lang: Lang) -> Iterator[str]:

@@ -308,6 +308,12 @@ def _records(view: HandshakeView, sender: Sender) -> Iterator[Check]:
             f"{zh}有 {fails} 条记录完整性校验失败（记录 {named}{more}）",
         )
         yield Check(rule, Result.FAILS, section, text)
+    elif unknown := sum(r.integrity is Integrity.UNKNOWN and not r.missing for r in protected):
+        text = Text(
+            f"{unknown} of the {sender}'s protected records were not checked; {holds} hold",
+            f"{zh}有 {unknown} 条加密记录未校验，{holds} 条校验通过",
+        )
+        yield Check(rule, Result.UNKNOWN, section, text)
     else:
         text = Text(
             f"all {holds} protected records of the {sender} that are there hold, in sequence",

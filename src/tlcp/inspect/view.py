@@ -119,13 +119,14 @@ class HandshakeView:
 def _in_order(dissection: Dissection, *, resumed: bool) -> list[Message]:
     """Both directions in the order of the protocol, whatever the order in the capture."""
     sides: dict[Sender, list[Message]] = {"client": [], "server": []}
+    done: set[Sender] = set()
     for message in dissection.messages:
         if message.content_type != ContentType.HANDSHAKE or not message.opened:
             continue
-        mine = sides[message.sender]
-        done = any(isinstance(m.parsed, Finished) for m in mine)
-        if not done and not isinstance(message.parsed, HelloRequest):
-            mine.append(message)
+        if message.sender not in done and not isinstance(message.parsed, HelloRequest):
+            sides[message.sender].append(message)
+            if isinstance(message.parsed, Finished):
+                done.add(message.sender)
     client, server = sides["client"], sides["server"]
     hello = client[:1] if client and isinstance(client[0].parsed, ClientHello) else []
     rest = client[len(hello) :]
