@@ -503,8 +503,10 @@ class Assembler:
         self._holding.pop(conversation.number, None)
         for side in conversation.sides:
             unseen = side.acked - side.next
-            if conversation.sides[1 - side.sender].finished:
-                unseen -= 1  # it ended too: a FIN is acknowledged as one byte more
+            if conversation.sides[1 - side.sender].finished or unseen == 1:
+                # a FIN is acknowledged as one byte more: where the other side ended it did too, and
+                # nobody sends a record's last byte alone
+                unseen -= 1
             if side.settled and not side.finished:
                 self._lose(conversation, side, unseen)
             if side.gap:
