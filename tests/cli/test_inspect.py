@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.tools import run
-from support.captured import CAPTURES, SERVER_ENC_KEY
+from support.captured import CAPTURES, SERVER_ENC_KEY, captures
 from support.capturing import Talk, enhanced, framed, ip_of, pcap, pcapng
 from tlcp.cli.app import program
 from tlcp.cli.inspecting import Progress
@@ -285,3 +285,34 @@ def test_progress_waits_is_drawn_over_and_cleared() -> None:
     progress.clear()
     drawn = screen.getvalue().split("\r\x1b[K")
     assert drawn == ["", "1.0 of 4.0 MiB, 25%", "3.0 MiB", ""]
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--brief"], ["--details", "--lang", "zh"]])
+def test_several_processes_print_what_one_prints(form: list[str], tmp_path: Path) -> None:
+    """All captures in one file, resumed connections among them."""
+    whole, log = tmp_path / "all.pcap", tmp_path / "all.keys"
+    files = [CAPTURES / f"{name}.pcap" for name in captures()]
+    whole.write_bytes(files[0].read_bytes() + b"".join(f.read_bytes()[24:] for f in files[1:]))
+    log.write_text("".join(f.read_text() for f in sorted(CAPTURES.glob("*.keys"))[::2]))
+    words: list[str | Path] = ["inspect", whole, "--keylog", log, "--ca", CA, *form]
+    one, three = (run(*words, "--jobs", count) for count in ("1", "3"))
+    assert one.stdout == three.stdout
+    assert (one.returncode, one.stderr) == (three.returncode, three.stderr)
+    assert len(one.stdout) > 500
+
+
+def test_brief_is_a_line_for_each_connection() -> None:
+    capture = CAPTURES / "tassl-ecc-gcm-resume-sid.pcap"
+    shown = inspect(capture, "--ca", CA, "--brief", "--keylog", keys(capture)).stdout.splitlines()
+    assert len(shown) == 2
+    assert "ECC_SM4_GCM_SM3 (E053), decrypted, verified" in shown[0]
+    assert "resumed, decrypted, verified" in shown[1]
+    closed = inspect(capture, "--ca", CA, "--brief", "--lang", "zh").stdout.splitlines()
+    assert "未解密" in closed[0]
+    assert "部分未能校验" in closed[0]
+
+
+def test_brief_is_text() -> None:
+    refused = inspect(ECC, "--brief", "--json")
+    assert refused.exit_code == 2
+    assert "--brief" in refused.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,14 @@ import click
 from tlcp.cli.failures import ExitCode, Failure
 from tlcp.cli.inspecting import (
     STDIN,
+    Here,
     Inspection,
     Output,
     Progress,
     Reading,
+    Totals,
     named,
+    run,
     tell,
     unreadable,
 )
@@ -29,6 +33,7 @@ from tlcp.cli.page_file import PageFile
 from tlcp.cli.pcapng import PcapngOut
 from tlcp.inspect.captures import Capture, CaptureError, open_capture
 from tlcp.inspect.exporting import DataExport
+from tlcp.inspect.farm import Farm, FarmError
 from tlcp.inspect.report import ConnectionReport, schema
 from tlcp.inspect.secrets import Secrets
 from tlcp.inspect.steps import Lang
@@ -37,6 +42,7 @@ from tlcp.x509.trust import TrustStore
 __all__ = ["inspect"]
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_LARGE = 8 << 20  # bytes of a file for which other processes are worth their start
 
 
 def _document_schema() -> dict[str, Any]:
@@ -104,7 +110,15 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
     help="English or Chinese; if not given, as the locale says.",
 )
 @click.option("--details", is_flag=True, help="Every field of every message; JSON has them always.")
+@click.option("--brief", is_flag=True, help="One line for each connection.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array of connections.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1, max=64),
+    metavar="N",
+    help="Inspect with N processes; if not given, with one for each processor for files over "
+    f"{_LARGE >> 20} MiB, else without. The output is the same.",
+)
 @click.option(
     "--pcapng",
     type=_FILE,
@@ -147,7 +161,9 @@ def inspect(
     host: str | None,
     lang: Lang | None,
     details: bool,
+    brief: bool,
     as_json: bool,
+    jobs: int | None,
     pcapng: Path | None,
     html: Path | None,
     no_keys: bool,
@@ -165,6 +181,8 @@ def inspect(
     usage, or the file is no capture or damaged (what could be read of it is shown); others as
     `tlcp --help` says.
     """
+    if brief and (as_json or details):
+        raise click.UsageError("--brief is one line of text: give it without --json and --details")
     _check(host, ca, html, no_keys)
     language = lang or locale_language()
     talk = Printer()
@@ -174,18 +192,28 @@ def inspect(
     if dangerous_secrets:
         talk.say("WARNING: the output holds keys", style="bold yellow")
     progress = Progress(sys.stderr) if talk.is_terminal else None
-    output = Output(language, as_json, details, dangerous_secrets, progress)
+    output = Output(language, as_json, details, brief, dangerous_secrets, progress)
     again = None if pcapng is None else PcapngOut(pcapng, None if str(file) == STDIN else file)
     export = None if export_data is None else DataExport(export_data)
 
-    reading = Reading(file, _open(file, progress, again), secrets)
+    reading = Reading(file, _open(file, progress, again))
+    totals = Totals(output.write)
+    work = Inspection(secrets, trust, host, _render(again, output, page), export)
+    # what these gather must be here, not in another process
+    alone = any(one is not None for one in (again, page, export))
+    count = 1 if alone else jobs or _jobs(file)
     with reading.capture, contextlib.closing(export) if export else contextlib.nullcontext():
-        work = Inspection(secrets, trust, host, _show(again, output, page), export)
-        work.run(reading)
+        place = Here(work, totals.take) if count == 1 else Farm(count, work, totals.take)
+        try:
+            run(reading, place)
+        except FarmError as error:
+            raise Failure(ExitCode.BUG, str(error)) from error
+        finally:
+            place.close()
     output.finish()
     if page is not None:
         page.finish(talk, language)
-    tell(work, reading, talk, language)
+    tell(totals, reading, talk, language)
     if again is not None:
         written = again.write(progress)
         if progress is not None:
@@ -193,7 +221,7 @@ def inspect(
         talk.say(written.zh if language == "zh" else written.en)
     for text in export.summary() if export is not None else ():
         talk.say(text.zh if language == "zh" else text.en)
-    if work.failed:
+    if totals.failed:
         return ExitCode.FINDING
     return ExitCode.USAGE if reading.broken_off else ExitCode.OK
 
@@ -205,17 +233,26 @@ def _check(host: str | None, ca: Path | None, html: Path | None, no_keys: bool) 
         raise click.UsageError("--no-keys needs --html: without a page there are no keys in it")
 
 
-def _show(
+def _render(
     again: PcapngOut | None, output: Output, page: PageFile | None
-) -> Callable[[ConnectionReport], None]:
-    def show(report: ConnectionReport) -> None:
+) -> Callable[[ConnectionReport], str]:
+    def render(report: ConnectionReport) -> str:
         if again is not None:
             again.note(report)
-        output.show(report)
         if page is not None:
             page.show(report)
+        return output.render(report)
 
-    return show
+    return render
+
+
+def _jobs(file: Path) -> int:
+    """How many processes a file is worth."""
+    try:
+        large = str(file) != STDIN and file.stat().st_size > _LARGE
+    except OSError:
+        return 1
+    return len(os.sched_getaffinity(0)) if large else 1
 
 
 def _secrets(

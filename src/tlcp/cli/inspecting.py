@@ -7,16 +7,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from tlcp.alerts import Text
 from tlcp.cli.failures import ExitCode, Failure
 from tlcp.cli.output import Printer
+from tlcp.inspect.brief import brief_line
 from tlcp.inspect.captures import Capture, CaptureError
 from tlcp.inspect.conversation import Conversation, Segment
 from tlcp.inspect.exporting import DataExport
+from tlcp.inspect.farm import Conflicts, Farm, Work
 from tlcp.inspect.model import SENDERS, Ending
 from tlcp.inspect.packets import Decoder, TCPPacket
 from tlcp.inspect.report import ConnectionReport, Examiner
@@ -27,7 +29,19 @@ from tlcp.inspect.text import lines
 from tlcp.inspect.verify import Result
 from tlcp.x509.trust import TrustStore
 
-__all__ = ["STDIN", "Inspection", "Output", "Progress", "Reading", "named", "tell", "unreadable"]
+__all__ = [
+    "STDIN",
+    "Here",
+    "Inspection",
+    "Output",
+    "Progress",
+    "Reading",
+    "Totals",
+    "named",
+    "run",
+    "tell",
+    "unreadable",
+]
 
 STDIN = "-"
 _ENDINGS: dict[str, Ending] = {"closed": "fin", "reset": "reset"}
@@ -54,11 +68,13 @@ class Reading:
         capture: the file.
         decoder: counts the packets that it passes over.
         broken_off: why the rest could not be read, or "".
+        on_key_log: gets the key logs that come up inside the file.
     """
 
-    def __init__(self, file: Path, capture: Capture, secrets: Secrets) -> None:
+    def __init__(self, file: Path, capture: Capture) -> None:
         self.capture, self.decoder, self.broken_off = capture, Decoder(), ""
-        self._file, self._secrets, self._logs = file, secrets, 0
+        self.on_key_log: Callable[[str], None] | None = None
+        self._file, self._logs = file, 0
 
     def __iter__(self) -> Iterator[TCPPacket]:
         packets = iter(self.capture)
@@ -77,14 +93,102 @@ class Reading:
         self.decoder.finish()
 
     def _learn(self) -> None:
-        """Take the key logs that have come up inside the file."""
+        """Hand on the key logs that have come up inside the file."""
         for log in self.capture.secrets[self._logs :]:
-            self._secrets.add_key_log(log.decode("latin-1"))
+            if self.on_key_log is not None:
+                self.on_key_log(log.decode("latin-1"))
             self._logs += 1
 
 
+class Outcome(NamedTuple):
+    """What came of one connection: plain values, so that it may come from another process.
+
+    Attributes:
+        text: what is printed, "" if it is not TLCP.
+        protocol: "TLCP", or what it is instead.
+        failed: whether a verification failed or a finding is an error.
+        conflicts: what was sent twice and differently: (English, Chinese).
+    """
+
+    text: str
+    protocol: str
+    failed: bool
+    conflicts: list[tuple[str, str]]
+
+
 class Inspection:
-    """From packets to reports, each as soon as its connection is over.
+    """Inspects connections: ``Work`` for this process, or for others.
+
+    Args:
+        secrets: what may decrypt them.
+        trust: the CAs; None = chains are not checked.
+        host: the name that servers must have.
+        render: what is to be printed of a report.
+        export: gets all decrypted data; in this process only.
+    """
+
+    def __init__(
+        self,
+        secrets: Secrets,
+        trust: TrustStore | None,
+        host: str | None,
+        render: Callable[[ConnectionReport], str],
+        export: DataExport | None = None,
+    ) -> None:
+        self._secrets, self._trust, self._host, self._render = secrets, trust, host, render
+        self._export = export
+        self._examiners: dict[int, Examiner] = {}
+
+    def begin(self, number: int, client: str, server: str) -> None:
+        """A connection begins."""
+        name = str(number + 1)
+        self._examiners[number] = Examiner(
+            self._secrets,
+            name=name,
+            client=client,
+            server=server,
+            on_data=self._export.writer(name) if self._export is not None else None,
+        )
+
+    def feed(self, number: int, sender: int, time_s: float, data: bytes, lost: int) -> None:
+        """Its next segment."""
+        self._examiners[number].feed(Segment(sender, time_s, data, lost))
+
+    def learn(self, key_log: str) -> None:
+        """Take a key log for what follows."""
+        self._secrets.add_key_log(key_log)
+
+    def end(self, number: int, ending: str, conflicts: Conflicts) -> tuple[Any, ...]:
+        """It is over; returns the fields of an ``Outcome``."""
+        how = _ENDINGS.get(ending, "unknown")
+        report = self._examiners.pop(number).finish(
+            trust=self._trust, host=self._host, client_end=how, server_end=how
+        )
+        if self._export is not None:
+            self._export.finish(report)
+        if not report.dissection.is_tlcp:
+            return ("", report.dissection.protocol, False, [])
+        # a check that fails is a finding, too; asked for both, so that no rule there matters here
+        failed = any(check.result is Result.FAILS for check in report.checks)
+        failed |= any(finding.severity == "error" for finding in report.findings)
+        told = [_conflict(report.name, *conflict) for conflict in conflicts]
+        return (self._render(report), report.dissection.protocol, failed, told)
+
+
+def _conflict(name: str, sender: int, _: float, position: int, length: int) -> tuple[str, str]:
+    who = SENDERS[sender]
+    return (
+        f"connection {name}: {length} bytes of the {who} at {position} were sent again "
+        "and differed; the first copy is shown",
+        f"连接 {name}：{who} 第 {position} 字节起的 {length} 字节重传内容不同，显示的是第一份",
+    )
+
+
+class Totals:
+    """What all connections together give.
+
+    Args:
+        write: prints the text of one.
 
     Attributes:
         shown: how many connections were TLCP.
@@ -94,76 +198,74 @@ class Inspection:
         failed: whether a verification failed or a finding is an error.
     """
 
-    def __init__(
-        self,
-        secrets: Secrets,
-        trust: TrustStore | None,
-        host: str | None,
-        show: Callable[[ConnectionReport], None],
-        export: DataExport | None = None,
-    ) -> None:
-        self._secrets, self._trust, self._host, self._show = secrets, trust, host, show
-        self._export = export
-        self._examiners: dict[int, Examiner] = {}
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
         self.shown, self.others, self.failed = 0, Counter[str](), False
         self.conflicts: list[Text] = []
         self.more_conflicts = 0
 
-    def run(self, packets: Reading) -> None:
-        """Take all packets."""
-        assembler = Assembler(self._begin, self._feed, self._end)
-        for packet in packets:
-            assembler.feed(packet)
-        assembler.finish()
-
-    def _begin(self, conversation: Conversation) -> None:
-        client, server = conversation.endpoints
-        name = str(conversation.number + 1)
-        self._examiners[conversation.number] = Examiner(
-            self._secrets,
-            name=name,
-            client=str(client),
-            server=str(server),
-            on_data=self._export.writer(name) if self._export is not None else None,
-        )
-
-    def _feed(self, conversation: Conversation, segment: Segment) -> None:
-        self._examiners[conversation.number].feed(segment)
-
-    def _end(self, conversation: Conversation) -> None:
-        examiner = self._examiners.pop(conversation.number, None)
-        if examiner is None:  # closed before it was known where it begins
-            return
-        ending = _ENDINGS.get(conversation.ending, "unknown")
-        report = examiner.finish(
-            trust=self._trust, host=self._host, client_end=ending, server_end=ending
-        )
-        if self._export is not None:
-            self._export.finish(report)
-        if not report.dissection.is_tlcp:
-            self.others[report.dissection.protocol] += 1
+    def take(self, fields: tuple[Any, ...]) -> None:
+        """Take the next connection's outcome."""
+        outcome = Outcome(*fields)
+        if not outcome.text:
+            self.others[outcome.protocol] += 1
             return
         self.shown += 1
-        # a check that fails is a finding, too; asked for both, so that no rule there matters here
-        self.failed |= any(check.result is Result.FAILS for check in report.checks)
-        self.failed |= any(finding.severity == "error" for finding in report.findings)
-        self._note_conflicts(conversation, report.name)
-        self._show(report)
-
-    def _note_conflicts(self, conversation: Conversation, name: str) -> None:
-        for sender, _, position, length in conversation.conflicts:
-            if len(self.conflicts) >= _MOST_TOLD:
+        self.failed |= outcome.failed
+        for told in outcome.conflicts:
+            if len(self.conflicts) < _MOST_TOLD:
+                self.conflicts.append(Text(*told))
+            else:
                 self.more_conflicts += 1
-                continue
-            who = SENDERS[sender]
-            self.conflicts.append(
-                Text(
-                    f"connection {name}: {length} bytes of the {who} at {position} were sent again "
-                    "and differed; the first copy is shown",
-                    f"连接 {name}：{who} 第 {position} 字节起的 {length} 字节重传内容不同，"
-                    "显示的是第一份",
-                )
-            )
+        self._write(outcome.text)
+
+
+class Here:
+    """The work done in this process, with the face of a ``Farm``."""
+
+    def __init__(self, work: Work, emit: Callable[[Any], None]) -> None:
+        self._work, self._emit = work, emit
+        self.begin, self.feed, self.learn = work.begin, work.feed, work.learn
+
+    def end(self, number: int, ending: str, conflicts: Conflicts) -> None:
+        """A connection is over."""
+        self._emit(self._work.end(number, ending, conflicts))
+
+    def finish(self) -> None:
+        """There is nothing to wait for."""
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+def run(packets: Reading, place: Here | Farm) -> None:
+    """Take all packets, put connections together and have them inspected.
+
+    Raises:
+        FarmError: a worker failed or died.
+    """
+    known = set[int]()
+
+    def begin(conversation: Conversation) -> None:
+        client, server = conversation.endpoints
+        known.add(conversation.number)
+        place.begin(conversation.number, str(client), str(server))
+
+    def feed(conversation: Conversation, segment: Segment) -> None:
+        place.feed(conversation.number, *segment)
+
+    def end(conversation: Conversation) -> None:
+        if conversation.number in known:  # else closed before it was known where it begins
+            known.discard(conversation.number)
+            conflicts = [(c.sender, c.time_s, c.position, c.length) for c in conversation.conflicts]
+            place.end(conversation.number, conversation.ending, conflicts)
+
+    packets.on_key_log = place.learn
+    assembler = Assembler(begin, feed, end)
+    for packet in packets:
+        assembler.feed(packet)
+    assembler.finish()
+    place.finish()
 
 
 class Output:
@@ -174,24 +276,32 @@ class Output:
         lang: Lang,
         as_json: bool,
         details: bool,
+        brief: bool,
         dangerous_secrets: bool,
         progress: Progress | None,
     ) -> None:
-        self._lang, self._json, self._details = lang, as_json, details
+        self._lang, self._json, self._details, self._brief = lang, as_json, details, brief
         self._secrets, self._progress = dangerous_secrets, progress
         self._count = 0
 
-    def show(self, report: ConnectionReport) -> None:
+    def render(self, report: ConnectionReport) -> str:
+        """What is printed of one connection."""
+        if self._json:
+            one = json.dumps(report.as_dict(dangerous_secrets=self._secrets), ensure_ascii=True)
+            # printable ASCII alone, which no terminal misunderstands
+            return one.replace("\x7f", "\\u007f")
+        if self._brief:
+            return brief_line(report, self._lang)
+        return "\n".join(self._text(report))
+
+    def write(self, text: str) -> None:
         """Print one connection."""
         if self._progress is not None:
             self._progress.clear()
         if self._json:
-            one = json.dumps(report.as_dict(dangerous_secrets=self._secrets), ensure_ascii=True)
-            # printable ASCII alone, which no terminal misunderstands
-            click.echo((",\n" if self._count else "[\n") + one.replace("\x7f", "\\u007f"), nl=False)
-        else:
-            text = "\n".join(self._text(report))  # in one go: a flush per line is slow
-            click.echo(("\n" if self._count else "") + text)
+            click.echo((",\n" if self._count else "[\n") + text, nl=False)
+        else:  # in one go: a flush per line is slow
+            click.echo(("\n" if self._count and not self._brief else "") + text)
         self._count += 1
 
     def finish(self) -> None:
@@ -238,7 +348,7 @@ class Progress:
             self._shown = False
 
 
-def tell(work: Inspection, reading: Reading, talk: Printer, lang: Lang) -> None:
+def tell(work: Totals, reading: Reading, talk: Printer, lang: Lang) -> None:
     """Say what is not in the reports."""
 
     def say(text: Text, style: str = "") -> None:

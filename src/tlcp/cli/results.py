@@ -6,7 +6,7 @@ import io
 import json
 from pathlib import Path
 
-from tlcp.cli.inspecting import Inspection, Reading
+from tlcp.cli.inspecting import Here, Inspection, Reading, Totals, run
 from tlcp.inspect.captures import open_capture
 from tlcp.inspect.page import Page
 from tlcp.inspect.report import ConnectionReport
@@ -49,19 +49,21 @@ def write_results(
         open_capture(capture) as packets,
     ):
 
-        def show(report: ConnectionReport) -> None:
-            blank = "\n" if work.shown > 1 else ""
-            told.write((blank + "\n".join(lines(report, lang)) + "\n").encode())
+        def render(report: ConnectionReport) -> str:
             one = json.dumps(report.as_dict(), ensure_ascii=True)
-            data.write(((",\n" if work.shown > 1 else "[\n") + one).encode())
+            data.write(((",\n" if totals.shown else "[\n") + one).encode())
             page.add(report)
+            return "\n".join(lines(report, lang))
 
-        secrets = Secrets()
-        work = Inspection(secrets, trust, host, show)
-        work.run(Reading(capture, packets, secrets))
-        if not work.shown:
+        def write(report: str) -> None:
+            told.write((("\n" if totals.shown > 1 else "") + report + "\n").encode())
+
+        totals = Totals(write)
+        work = Inspection(Secrets(), trust, host, render)
+        run(Reading(capture, packets), Here(work, totals.take))
+        if not totals.shown:
             told.write(_NOTHING[lang].encode())
-        data.write(b"\n]\n" if work.shown else b"[]\n")
+        data.write(b"\n]\n" if totals.shown else b"[]\n")
     with io.BufferedWriter(create_private(html)) as shown:
         shown.write(page.render().encode())
     return [text, document, html]
