@@ -19,6 +19,7 @@ from rich.console import Console
 from benchmarks import (
     chains,
     handshake,
+    inspection,
     machine,
     memory,
     records,
@@ -40,7 +41,17 @@ QUICK = Pace(turns=5, turn_seconds=0.004, quick=True)
 
 def all_cases() -> list[Case]:
     """Every case, in the order of the table."""
-    groups = (handshake, resumption, records, sm2, symmetric, chains, memory, scaling)
+    groups = (
+        handshake,
+        resumption,
+        records,
+        sm2,
+        symmetric,
+        chains,
+        memory,
+        scaling,
+        inspection,
+    )
     return [case for group in groups for case in group.cases()]
 
 

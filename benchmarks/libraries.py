@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ __all__ = [
     "GMSSL",
     "SSL",
     "TONGSUO",
+    "TSHARK",
     "foreign",
     "gmssl_path",
     "missing",
@@ -22,6 +24,7 @@ __all__ = [
 ]
 
 TONGSUO, GMSSL, CRYPTOGRAPHY, SSL = "Tongsuo", "GmSSL", "cryptography", "ssl (TLS 1.3)"
+TSHARK = "tshark"  # a program, not a library
 
 _GMSSL = Path("~/.gmssl_3.1.1_install").expanduser()
 
@@ -60,6 +63,8 @@ def missing(peer: str) -> str:
         return "not installed"
     if peer == GMSSL and gmssl_path() is None:
         return "not built"
+    if peer == TSHARK and shutil.which("tshark") is None:
+        return "not installed"
     return ""
 
 

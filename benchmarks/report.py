@@ -12,13 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import machine
-from benchmarks.libraries import CRYPTOGRAPHY, GMSSL, SSL, TONGSUO, missing
+from benchmarks.libraries import CRYPTOGRAPHY, GMSSL, SSL, TONGSUO, TSHARK, missing
 from benchmarks.measure import OURS, Case, Figures, Unit
 from benchmarks.results import Result
 
 __all__ = ["failure", "header", "line", "show_targets", "table", "write_json"]
 
-_COLUMNS = (TONGSUO, GMSSL, CRYPTOGRAPHY, SSL)
+_COLUMNS = (TONGSUO, GMSSL, CRYPTOGRAPHY, SSL, TSHARK)
 
 
 def amount(value: float, unit: Unit) -> str:

@@ -5,16 +5,25 @@ Spec: GB/T 38636-2020 6.4.5.3
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from tlcp.errors import TLCPError
 from tlcp.suites import KeyKind
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.chain import Purpose
-from tlcp.x509.pair import VerifiedPair, accept_unverified_pair, split_certificates
+from tlcp.x509.pair import (
+    VerifiedPair,
+    accept_unverified_pair,
+    split_certificates,
+    verify_pair,
+)
+from tlcp.x509.recent import Recent
+from tlcp.x509.trust import TrustStore
 
-__all__ = ["read_certificate", "split", "unverified_pair"]
+__all__ = ["read_certificate", "split", "unverified_pair", "verified_chains"]
 
 _KEPT = 256
 _KEPT_BYTES = 1 << 14  # of DER: longer lists are read each time
@@ -53,6 +62,55 @@ def unverified_pair(
     """
     make = accept_unverified_pair if _long(ders) else _pair
     return make(ders, role=role, need_enc=need_enc, kind=kind)
+
+
+def verified_chains(
+    ders: tuple[bytes, ...],
+    role: Purpose,
+    kind: KeyKind,
+    *,
+    need_enc: bool,
+    trust: TrustStore,
+    now: datetime.datetime,
+    host: str | None,
+) -> Certificate:
+    """The trusted CA that a pair leads to, whatever its two subjects are.
+
+    The connections of a busy server show the same pairs, so one that was verified is remembered
+    for as long as all certificates of both its chains are valid.
+
+    Raises:
+        TLCPError: it leads to none, or is not for this role, moment or host.
+    """
+    key = (ders, role, kind, need_enc, trust.fingerprint, host)
+    known = None if _long(ders) else _chains.get(key)
+    if known is not None and known.since <= now <= known.until:
+        return known.anchor
+    pair = verify_pair(
+        ders,
+        role=role,
+        trust=trust,
+        now=now,
+        host=host,
+        need_enc=need_enc,
+        kind=kind,
+        allow_two_subjects=True,
+    )
+    chain = (*pair.sign_chain, *pair.enc_chain)
+    since, until = max(c.not_before for c in chain), min(c.not_after for c in chain)
+    anchor = pair.sign_chain[-1]
+    if not _long(ders):
+        _chains.put(key, _Verified(anchor, since, until))
+    return anchor
+
+
+class _Verified(NamedTuple):
+    anchor: Certificate
+    since: datetime.datetime
+    until: datetime.datetime
+
+
+_chains: Recent[tuple[object, ...], _Verified] = Recent(_KEPT)
 
 
 def _long(ders: Sequence[bytes]) -> bool:

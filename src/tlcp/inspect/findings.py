@@ -5,7 +5,7 @@ Spec: GB/T 38636-2020 6; GM/T 0024-2023 A
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -64,8 +64,18 @@ class Finding:
     side: Sender | None = None
 
 
-def findings(view: HandshakeView, checks: list[Check]) -> list[Finding]:
-    """All findings of a connection, worst first."""
+def findings(
+    view: HandshakeView,
+    checks: list[Check],
+    quirks: Mapping[Sender, tuple[Quirk, ...]] | None = None,
+) -> list[Finding]:
+    """All findings of a connection, worst first.
+
+    Args:
+        view: the handshake.
+        checks: what was verified.
+        quirks: what was seen of each side's stack, if that is known already.
+    """
     found: list[Finding] = []
     for check in checks:
         if check.result is Result.FAILS:
@@ -74,7 +84,9 @@ def findings(view: HandshakeView, checks: list[Check]) -> list[Finding]:
             found.append(_raw_transcript(check))
     for rule in _RULES:
         found += rule(view)
-    found += _stacks(view, checks)
+    if quirks is None:
+        quirks = {sender: quirks_of(view, checks, sender) for sender in SENDERS}
+    found += _stacks(quirks)
     return sorted(found, key=lambda f: (_ORDER[f.severity], f.message or 1 << 30))
 
 
@@ -339,7 +351,7 @@ def _alerts(view: HandshakeView) -> Iterator[Finding]:
     before: Message | None = None
     protected: set[Sender] = set()
     told = more = 0
-    for message in view.dissection.messages:
+    for message in view.messages:
         alert = message.parsed
         if isinstance(alert, Alert):
             told += 1
@@ -424,7 +436,7 @@ def _closes(message: Message) -> bool:
 
 
 def _unfinished(view: HandshakeView) -> Finding:
-    messages = [m for m in view.dissection.messages if m.content_type != ContentType.ALERT]
+    messages = [m for m in view.messages if m.content_type != ContentType.ALERT]
     if not messages:
         text = Text("there is no message in it", "其中没有任何消息")
         return Finding("error", "handshake-incomplete", "6.4.5.1", text)
@@ -453,7 +465,7 @@ def _notices(view: HandshakeView) -> Iterator[Finding]:
         zh = ZH_SIDES[notice.sender]
         text = Text(f"{notice.sender}: {notice.text.en}", f"{zh}：{notice.text.zh}")
         yield Finding("warning", notice.rule, "6.3.3", text, 0, notice.sender)
-    undecoded = (m for m in view.dissection.messages if m.opened and m.problem is not None)
+    undecoded = (m for m in view.messages if m.opened and m.problem is not None)
     for message in islice(undecoded, _MOST_UNDECODED):
         if message.problem is not None:
             text = Text(
@@ -489,9 +501,9 @@ def _framing(view: HandshakeView) -> Iterator[Finding]:
             yield Finding("note", "records-shared", "6.3.3.2", text, 0, sender)
 
 
-def _stacks(view: HandshakeView, checks: list[Check]) -> Iterator[Finding]:
+def _stacks(seen_of: Mapping[Sender, tuple[Quirk, ...]]) -> Iterator[Finding]:
     for sender in SENDERS:
-        quirks = quirks_of(view, checks, sender)
+        quirks = seen_of[sender]
         stacks = likely(quirks)
         if not stacks:
             continue

@@ -330,11 +330,10 @@ class Examiner:
         if not dissection.is_tlcp:
             return report
         report.checks = verify(view, trust, host=host, now=now)
-        report.findings = findings(view, report.checks)
-        for sender in SENDERS:
-            quirks = quirks_of(view, report.checks, sender)
-            report.peers[sender] = PeerReport(quirks, likely(quirks))
-        report.messages = [MessageReport(message, view) for message in dissection.messages]
+        quirks = {sender: quirks_of(view, report.checks, sender) for sender in SENDERS}
+        report.findings = findings(view, report.checks, quirks)
+        report.peers = {sender: PeerReport(seen, likely(seen)) for sender, seen in quirks.items()}
+        report.messages = [MessageReport(message, view) for message in view.messages]
         return report
 
 

@@ -19,7 +19,7 @@ from tlcp.alerts import Text
 from tlcp.errors import CertificateVerifyError, DecodeError, TLCPError
 from tlcp.handshake.kx import HelloContext
 from tlcp.handshake.kx_ecc import signed_bytes
-from tlcp.inspect.certs import split, unverified_pair
+from tlcp.inspect.certs import split, unverified_pair, verified_chains
 from tlcp.inspect.model import SENDERS, Integrity, Message, Sender
 from tlcp.inspect.view import HandshakeView
 from tlcp.suites import CipherSuite, KeyExchangeKind, KeyKind
@@ -30,7 +30,7 @@ from tlcp.wire.messages import (
     Finished,
     ServerKeyExchange,
 )
-from tlcp.x509.pair import VerifiedPair, verify_pair
+from tlcp.x509.pair import VerifiedPair
 from tlcp.x509.trust import TrustStore
 from tlcp.x509.usage import check_usages
 
@@ -132,21 +132,13 @@ def _certificates(
         return
     when = now or datetime.datetime.fromtimestamp(message.time_s, datetime.UTC)
     try:
-        verified = verify_pair(
-            ders,
-            role=sender,
-            trust=trust,
-            now=when,
-            host=host,
-            need_enc=need_enc,
-            kind=kind,
-            allow_two_subjects=True,
+        anchor = verified_chains(
+            ders, sender, kind, need_enc=need_enc, trust=trust, now=when, host=host
         )
     except TLCPError as error:
         text = Text(_sentence(error), f"{zh}证书链校验失败：{_what(error)}")
         yield Check(rule, Result.FAILS, section, text, number)
     else:
-        anchor = verified.sign_chain[-1]
         text = Text(
             f"the {sender}'s certificates lead to {anchor}", f"{zh}证书链通向可信 CA {anchor}"
         )

@@ -46,7 +46,8 @@ class HandshakeView:
         hello, answer: the hellos, None if they are not there.
         suite: agreed on, None if it has no name or is not known.
         resumed: whether a session goes on.
-        ordered: the messages in the order of the protocol, both Finished included.
+        messages: all of them, in the order of the records that they end in.
+        ordered: those of the handshake in the order of the protocol, both Finished included.
         whole: whether nothing is known to be missing among them.
     """
 
@@ -54,17 +55,19 @@ class HandshakeView:
         self.dissection, self.decryptor = dissection, decryptor
         self.keys = decryptor.keys
         self.resumed, self.suite = decryptor.resumed, decryptor.suite
-        self.ordered = _in_order(dissection, resumed=self.resumed)
+        self.messages = tuple(dissection.messages)
+        self.ordered = _in_order(self.messages, resumed=self.resumed)
+        self._first: dict[tuple[type, Sender | None], Message] = {}
+        for message in self.ordered:
+            for sender in (None, message.sender):
+                self._first.setdefault((type(message.parsed), sender), message)
         self.hello = self.first(ClientHello)
         self.answer = self.first(ServerHello)
         self.whole = self._whole()
 
     def find(self, kind: type[H], sender: Sender | None = None) -> Message | None:
         """The first message of a kind, from that side if one is named."""
-        for message in self.ordered:
-            if isinstance(message.parsed, kind) and sender in (None, message.sender):
-                return message
-        return None
+        return self._first.get((kind, sender))
 
     def first(self, kind: type[H], sender: Sender | None = None) -> H | None:
         """What the first message of a kind was parsed to."""
@@ -104,7 +107,7 @@ class HandshakeView:
         seen = {m.sender for m in self.ordered if isinstance(m.parsed, Finished)}
         closed = {
             m.sender
-            for m in self.dissection.messages
+            for m in self.messages
             if not m.opened and m.content_type == ContentType.HANDSHAKE
         }
         return seen | closed == {"client", "server"}
@@ -116,11 +119,11 @@ class HandshakeView:
         return not any(n.rule in INCOMPLETE and n.number < last for n in self.dissection.notices)
 
 
-def _in_order(dissection: Dissection, *, resumed: bool) -> list[Message]:
+def _in_order(messages: Sequence[Message], *, resumed: bool) -> list[Message]:
     """Both directions in the order of the protocol, whatever the order in the capture."""
     sides: dict[Sender, list[Message]] = {"client": [], "server": []}
     done: set[Sender] = set()
-    for message in dissection.messages:
+    for message in messages:
         if message.content_type != ContentType.HANDSHAKE or not message.opened:
             continue
         if message.sender not in done and not isinstance(message.parsed, HelloRequest):

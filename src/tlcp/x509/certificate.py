@@ -394,12 +394,12 @@ class Certificate:
     def __repr__(self) -> str:
         return f"<Certificate {self}, serial {self.serial_number:x}, issuer {self.issuer_text}>"
 
-    @property
+    @lazy
     def issuer_text(self) -> str:
         """The issuer as in RFC 4514, fit for an error text."""
         return _readable(self.issuer.rfc4514_string())
 
-    @property
+    @lazy
     def subject_text(self) -> str:
         """The subject as in RFC 4514, fit for an error text."""
         return _readable(self.subject.rfc4514_string())
