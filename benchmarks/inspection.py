@@ -62,7 +62,7 @@ def cases() -> Iterator[Case]:
     """Time for each connection, then memory, for each form."""
     for form in FORMS:
         yield Case(GROUP, f"inspect: {form.name}", "us", _time(form), (TSHARK,))
-        yield Case(GROUP, f"inspect: {form.name}, memory", "KiB", _memory(form), (TSHARK,))
+        yield Case(GROUP, f"inspect: {form.name}, PSS", "KiB", _memory(form), (TSHARK,))
 
 
 def _time(form: Form) -> Callable[[Room], Measured]:
