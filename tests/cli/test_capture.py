@@ -69,6 +69,12 @@ class Capturing:
             if f"{number}: over" in line:
                 over.add(number)
 
+    def await_recorded(self, file: Path, data: bytes) -> None:
+        """Wait until the file has some bytes; the process is killed when it takes too long."""
+        while data not in file.read_bytes():
+            assert self.process.poll() is None, f"{data!r} was not recorded"
+            os.sched_yield()
+
     def end(self, number: int | None = None) -> int:
         if number is not None:
             self.process.send_signal(number)
@@ -198,8 +204,11 @@ def test_a_signal_ends_it_in_order(recorder: str, number: int, tmp_path: Path) -
         port = listener.getsockname()[1]
         words = ["--with", recorder, "-w", file, *filtered(recorder, port)]
         with capturing(*words) as work:
-            for _ in range(3):
+            for _ in range(2):
                 socket.create_connection(("127.0.0.1", port)).close()
+            with socket.create_connection(("127.0.0.1", port)) as last:
+                last.sendall(b"the last")
+                work.await_recorded(file, b"the last")
             assert work.end(number) == 0 or recorder == "raw", work.said
     flags = packets(file, port)
     assert len(flags) >= 9  # three SYNs with their answers; each packet once
@@ -218,7 +227,9 @@ def test_on_loopback_each_packet_is_recorded_once(tmp_path: Path) -> None:
                     server, _ = listener.accept()
                     with server:
                         client.sendall(b"question")
-                        assert server.recv(100) == b"question"
+                        work.await_recorded(file, b"question")
+                        server.sendall(b"answer")
+                        work.await_recorded(file, b"answer")
                 work.end(signal.SIGINT)
             counts[recorder] = packets(file, listener_port(file)).count(b"question")
     assert counts == dict.fromkeys(RECORDERS, 1)

@@ -198,6 +198,7 @@ class Tcpdump(_Program):
 
     name = "tcpdump"
     drops = re.compile(r"(\d+) packets? dropped by kernel")
+    grace_s = 0.5  # after the signal it leaves what still waits in the kernel's ring
 
     def _arguments(self, interface: str, capture_filter: str) -> list[str]:
         options = ["-U", "--immediate-mode", "--time-stamp-precision=nano", "-s", "0", "-n"]
