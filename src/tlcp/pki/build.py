@@ -12,7 +12,7 @@ import datetime
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat import asn1
@@ -22,26 +22,21 @@ from tlcp.crypto.keyfile import EC_PUBLIC_KEY, SM2_CURVE, EcAlgorithm
 from tlcp.crypto.pem import to_pem
 from tlcp.crypto.sm3 import sm3
 from tlcp.errors import ConfigError
-from tlcp.x509.der import (
-    SM2_SIGN_WITH_SM3,
-    CertificateDer,
-    ExtensionDer,
-    NewSubjectPublicKeyInfo,
-    NewTBSCertificate,
-    SignatureAlgorithm,
-    Validity,
-)
+from tlcp.pki.signing import Signer, sign_tbs, signature_algorithm, tlv
+from tlcp.x509.der import ExtensionDer, NewSubjectPublicKeyInfo, NewTBSCertificate, Validity
 
 __all__ = [
     "Extension",
-    "Signer",
     "authority_key_id",
     "build_certificate",
     "build_name",
     "certificate_pem",
+    "extension_der",
     "key_identifier",
     "key_usage",
+    "public_key_info",
     "subject_alternative_name",
+    "time_der",
 ]
 
 # (value, critical), as every helper here returns it.
@@ -60,13 +55,6 @@ _USAGES: Final = {
 }
 _V3: Final = 2
 _LABEL: Final = re.compile(r"[A-Za-z0-9_*-]{1,63}")  # "*" anywhere: tests need wrong ones too
-
-
-class Signer(Protocol):
-    """What signs certificates: an SM2 private key, wherever it lives."""
-
-    def sign(self, message: bytes) -> bytes:
-        """Sign with SM2-SM3 under the default ID; returns DER."""
 
 
 def build_certificate(
@@ -99,32 +87,22 @@ def build_certificate(
 
     Spec: RFC 5280 4.1; signature GB/T 32918.2 6.1
     """
-    algorithm = SignatureAlgorithm(
-        algorithm=SM2_SIGN_WITH_SM3, parameters=asn1.Null() if null_parameters else None
-    )
+    algorithm = signature_algorithm(signer, null_parameters=null_parameters)
     tbs = NewTBSCertificate(
         version=_V3 if extensions else 0,
         serial_number=serial_number,
         signature=algorithm,
-        issuer=_tlv(issuer.public_bytes()),
-        validity=Validity(not_before=_time(not_before), not_after=_time(not_after)),
-        subject=_tlv(subject.public_bytes()),
-        subject_public_key_info=_public_key_info(subject_point),
-        extensions=[_extension(value, critical) for value, critical in extensions] or None,
+        issuer=tlv(issuer.public_bytes()),
+        validity=Validity(not_before=time_der(not_before), not_after=time_der(not_after)),
+        subject=tlv(subject.public_bytes()),
+        subject_public_key_info=public_key_info(subject_point),
+        extensions=[extension_der(value, critical) for value, critical in extensions] or None,
     )
-    return _sign(asn1.encode_der(tbs), algorithm, signer)
+    return sign_tbs(asn1.encode_der(tbs), algorithm, signer)
 
 
-def _sign(tbs_der: bytes, algorithm: SignatureAlgorithm, signer: Signer) -> bytes:
-    certificate = CertificateDer(
-        tbs=_tlv(tbs_der),
-        signature_algorithm=_tlv(asn1.encode_der(algorithm)),
-        signature=asn1.BitString(signer.sign(tbs_der), 0),
-    )
-    return asn1.encode_der(certificate)
-
-
-def _public_key_info(point: bytes) -> NewSubjectPublicKeyInfo:
+def public_key_info(point: bytes) -> NewSubjectPublicKeyInfo:
+    """Make the SubjectPublicKeyInfo of an SM2 point.  Spec: RFC 5480 2"""
     return NewSubjectPublicKeyInfo(
         algorithm=EcAlgorithm(algorithm=EC_PUBLIC_KEY, curve=SM2_CURVE),
         public_key=asn1.BitString(point, 0),
@@ -189,16 +167,14 @@ def certificate_pem(*ders: bytes) -> bytes:
     return b"".join(to_pem("CERTIFICATE", der) for der in ders)
 
 
-def _tlv(der: bytes) -> asn1.TLV:
-    return asn1.decode_der(asn1.TLV, der)
-
-
-def _time(moment: datetime.datetime) -> asn1.UTCTime | asn1.GeneralizedTime:
+def time_der(moment: datetime.datetime) -> asn1.UTCTime | asn1.GeneralizedTime:
+    """A moment as certificates and CRLs write it: UTCTime until 2049.  Spec: RFC 5280 4.1.2.5"""
     utc = moment.astimezone(datetime.UTC).replace(microsecond=0)
     return asn1.UTCTime(utc) if 1950 <= utc.year < 2050 else asn1.GeneralizedTime(utc)
 
 
-def _extension(value: x509.ExtensionType, critical: bool) -> ExtensionDer:
+def extension_der(value: x509.ExtensionType, critical: bool) -> ExtensionDer:
+    """An extension to write.  Spec: RFC 5280 4.2"""
     return ExtensionDer(oid=value.oid, critical=critical, value=value.public_bytes())
 
 
