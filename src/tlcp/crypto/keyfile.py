@@ -1,21 +1,25 @@
 """Private keys in files: SM2 in PKCS#8 and SEC1, RSA in PKCS#8 and PKCS#1, PEM or DER.
 
-Files of OpenSSL 3, Tongsuo, TASSL, Kona and GmSSL's unencrypted form are read; PKCS#8 is written,
-because it is the one form that every stack reads.  Encrypted PKCS#8 is read, see ``pbes2.py``.
+Files of OpenSSL 3, Tongsuo, TASSL, Kona and GmSSL are read.  PKCS#8 is written unless something
+else is asked for, because it is the one form that every stack reads.  How keys are encrypted under
+a password is in ``pbes2.py`` and ``pbe.py``.
 
 Spec: GB/T 35276-2017 6 (SM2 keys); RFC 5208, RFC 5915 (their files); RFC 8017 A.1.2 (PKCS#1)
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import functools
+from collections.abc import Callable
+from typing import Annotated, Final, Literal
 
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import ObjectIdentifier
 
-from tlcp.crypto.pbes2 import decrypt_pkcs8
+from tlcp.crypto.pbe import EncryptedPrivateKeyInfo, decrypt_pkcs8, encrypt_pkcs8
+from tlcp.crypto.pbes2 import Protection
 from tlcp.crypto.pem import PemBlock, is_pem, split_pem, to_pem
 from tlcp.crypto.rsa import RSAPrivateKey
 from tlcp.crypto.sm2 import SM2PrivateKey
@@ -25,10 +29,17 @@ __all__ = [
     "EC_PUBLIC_KEY",
     "SM2_CURVE",
     "EcAlgorithm",
+    "KeyForm",
+    "SoftwareKey",
     "dump_private_key",
+    "encode_private_key",
     "load_any_private_key",
     "load_private_key",
+    "load_private_keys",
 ]
+
+SoftwareKey = SM2PrivateKey | RSAPrivateKey
+KeyForm = Literal["pkcs8", "sec1"]
 
 EC_PUBLIC_KEY: Final = ObjectIdentifier("1.2.840.10045.2.1")
 SM2_CURVE: Final = ObjectIdentifier("1.2.156.10197.1.301")
@@ -77,14 +88,6 @@ class _EcPrivateKey:
     public_key: Annotated[asn1.BitString | None, asn1.Explicit(1)]
 
 
-@asn1.sequence
-class _EncryptedPrivateKeyInfo:
-    """Spec: RFC 5208 6"""
-
-    algorithm: asn1.TLV
-    data: bytes
-
-
 def load_private_key(data: bytes, password: bytes | None = None) -> SM2PrivateKey:
     """Read one SM2 private key.
 
@@ -118,39 +121,103 @@ def load_any_private_key(
 
     Spec: GB/T 35276-2017 6.1; RFC 5208 5, RFC 5915 3, RFC 8017 A.1.2
     """
-    if not is_pem(data):
-        return _load_der(data, password)
-    blocks = split_pem(data)
-    keys = [block for block in blocks if block.label.endswith("PRIVATE KEY")]
+    keys = _keys_in(data)
     if len(keys) > 1:
         raise ConfigError(
             f"the file holds {len(keys)} private keys; "
             "put the signing and the encryption key into a file each"
         )
+    return keys[0](password)
+
+
+def load_private_keys(data: bytes, password: bytes | None = None) -> tuple[SoftwareKey, ...]:
+    """Read every private key of a file, in its order; at least one.
+
+    Args:
+        data: as ``load_any_private_key``.
+        password: for all that are encrypted.
+
+    Raises:
+        ConfigError: as ``load_any_private_key``, but for the number of keys.
+    """
+    return tuple(load(password) for load in _keys_in(data))
+
+
+def _keys_in(data: bytes) -> list[Callable[[bytes | None], SoftwareKey]]:
+    """What reads each key of the file, given a password; at least one."""
+    if not is_pem(data):
+        return [functools.partial(_load_der, data)]
+    blocks = split_pem(data)
+    keys = [block for block in blocks if block.label.endswith("PRIVATE KEY")]
     if not keys:
         found = ", ".join(sorted({block.label for block in blocks})) or "no PEM block"
         raise ConfigError(f"expected a private key, but the file holds {found}")
-    return _load_block(keys[0], password)
+    return [functools.partial(_load_block, block) for block in keys]
 
 
-def dump_private_key(key: SM2PrivateKey) -> bytes:
-    """Write a key as PEM PKCS#8, in the clear: guard the file with mode 0600.
+def dump_private_key(
+    key: SoftwareKey,
+    form: KeyForm = "pkcs8",
+    *,
+    password: bytes | None = None,
+    protection: Protection | None = None,
+) -> bytes:
+    """Write a key as PEM: guard the file with mode 0600.
+
+    Args:
+        key: SM2 or RSA.
+        form: "pkcs8", which every stack reads, or "sec1" (``BEGIN EC PRIVATE KEY``).
+        password: encrypt under it (PKCS#8 alone can be); None leaves the key in the clear.
+        protection: how to encrypt; what OpenSSL and Tongsuo read if not given.
+
+    Raises:
+        ConfigError: SEC1 of an RSA key, or with a password; an empty password.
+
+    Spec: RFC 5208 5, 6; RFC 5915 3
+    """
+    if password is None:
+        return to_pem(*encode_private_key(key, form))
+    if form != "pkcs8":
+        raise ConfigError("SEC1 keys are not encrypted here; write PKCS#8, or give no password")
+    if not password:
+        raise ConfigError("the password is empty; give one of some length, or none at all")
+    chosen = protection or Protection()
+    # GmSSL wants the curve a second time, and reads HMAC-SM3 alone.
+    der = _encode(key, "pkcs8", curve_twice=chosen.prf == "sm3")
+    return to_pem("ENCRYPTED PRIVATE KEY", encrypt_pkcs8(der, password, chosen))
+
+
+def encode_private_key(key: SoftwareKey, form: KeyForm = "pkcs8") -> tuple[str, bytes]:
+    """The PEM label and the DER of a key in the clear.
+
+    Raises:
+        ConfigError: SEC1 of an RSA key.
 
     Spec: RFC 5208 5, RFC 5915 3
     """
-    # As OpenSSL does: the curve once, in PKCS#8; the public key inside, so a reader can check.
+    return "EC PRIVATE KEY" if form == "sec1" else "PRIVATE KEY", _encode(key, form)
+
+
+def _encode(key: SoftwareKey, form: KeyForm, *, curve_twice: bool = False) -> bytes:
+    if isinstance(key, RSAPrivateKey):
+        if form != "pkcs8":
+            raise ConfigError("SEC1 is for elliptic curves, and this key is RSA; write PKCS#8")
+        return key.dangerous_pkcs8()
+    # As OpenSSL does: in PKCS#8 the curve once, outside; the public key inside, for checking.
     inner = _EcPrivateKey(
         version=1,
         private_key=key.dangerous_scalar(),
-        parameters=None,
+        parameters=SM2_CURVE if form == "sec1" or curve_twice else None,
         public_key=asn1.BitString(key.public_point, 0),
     )
+    if form == "sec1":
+        return asn1.encode_der(inner)
     outer = _NewPrivateKeyInfo(
         version=0,
         algorithm=EcAlgorithm(algorithm=EC_PUBLIC_KEY, curve=SM2_CURVE),
         private_key=asn1.encode_der(inner),
     )
-    return to_pem("PRIVATE KEY", asn1.encode_der(outer))
+    return asn1.encode_der(outer)
 
 
 def _load_block(block: PemBlock, password: bytes | None) -> SM2PrivateKey | RSAPrivateKey:
@@ -180,7 +247,7 @@ def _load_der(data: bytes, password: bytes | None) -> SM2PrivateKey | RSAPrivate
         return _load_pkcs8(data)
     if _decodes(_EcPrivateKey, data):
         return _load_sec1(data, need_curve=True)
-    if _decodes(_EncryptedPrivateKeyInfo, data):
+    if _decodes(EncryptedPrivateKeyInfo, data):
         return _load_encrypted(data, password)
     return _load_rsa(data, "neither PEM nor the DER of a private key")
 

@@ -145,6 +145,14 @@ class RSAPrivateKey:
         except ValueError:
             raise ValueError("the ciphertext does not decrypt") from None
 
+    def dangerous_pkcs8(self) -> bytes:
+        """The private key itself, DER of PKCS#8: for writing key files, never for logs."""
+        return self._key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
     def __repr__(self) -> str:
         return f"<RSAPrivateKey of {self._key.key_size} bits>"
 

@@ -8,7 +8,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from tlcp.crypto.keyfile import dump_private_key, load_private_key
+from tlcp.crypto.keyfile import (
+    dump_private_key,
+    encode_private_key,
+    load_any_private_key,
+    load_private_key,
+    load_private_keys,
+)
 from tlcp.crypto.pem import split_pem, to_pem
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import ConfigError
@@ -170,6 +176,43 @@ def test_file_without_a_key_says_what_it_holds() -> None:
 
 def test_two_keys_in_one_file_are_refused() -> None:
     assert "holds 2 private keys" in refused(to_pem("PRIVATE KEY", PKCS8) * 2)
+
+
+def test_all_keys_of_a_file_in_their_order() -> None:
+    other = SM2PrivateKey.generate()
+    pem = b"text\n" + dump_private_key(other, "sec1") + to_pem("CERTIFICATE", b"0")
+    keys = load_private_keys(pem + dump_private_key(SM2PrivateKey(D)))
+    assert [split_pem(dump_private_key(key)) for key in keys] == [
+        split_pem(dump_private_key(other)),
+        split_pem(to_pem("PRIVATE KEY", PKCS8)),
+    ]
+    assert len(load_private_keys(SEC1)) == 1
+    with pytest.raises(ConfigError, match="holds CERTIFICATE"):
+        load_private_keys(to_pem("CERTIFICATE", b"0"))
+
+
+def test_sec1_is_written_as_known() -> None:
+    assert split_pem(dump_private_key(SM2PrivateKey(D), "sec1")) == split_pem(
+        to_pem("EC PRIVATE KEY", SEC1)
+    )
+
+
+def test_what_cannot_be_written() -> None:
+    key = SM2PrivateKey(D)
+    with pytest.raises(ConfigError, match="SEC1 keys are not encrypted"):
+        dump_private_key(key, "sec1", password=b"x")
+    with pytest.raises(ConfigError, match="password is empty"):
+        dump_private_key(key, password=b"")
+
+
+def test_rsa_keys_are_written_too() -> None:
+    (der,) = (der for title, der in other_keys().items() if title.startswith("RSA"))
+    key = load_any_private_key(der)
+    for pem in (dump_private_key(key), dump_private_key(key, password=b"x")):
+        again = load_any_private_key(pem, b"x")
+        assert encode_private_key(again) == encode_private_key(key)
+    with pytest.raises(ConfigError, match="SEC1 is for elliptic curves"):
+        dump_private_key(key, "sec1")
 
 
 def openssl(*arguments: str) -> bytes:

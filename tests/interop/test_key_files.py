@@ -1,0 +1,111 @@
+"""Key files of Tongsuo, GmSSL 3.1.1 and OpenSSL in ours, and ours in theirs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from peers import tongsuo_keys
+from peers.gmssl import TIMEOUT, find_gmssl
+from tlcp.crypto.keyfile import dump_private_key, load_private_key
+from tlcp.crypto.pbes2 import CIPHER_NAMES, FOR_GMSSL, PRF_NAMES, Protection
+from tlcp.crypto.sm2 import SM2PrivateKey, SM2PublicKey
+
+KEY = SM2PrivateKey(bytes(range(1, 33)))
+PASSWORD = b"correct horse"
+
+
+def openssl(*words: str, data: bytes = b"") -> bytes:
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl: apt-get install openssl")
+    done = subprocess.run(["openssl", *words], input=data, capture_output=True, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def gmssl(*words: str, data: bytes = b"") -> bytes:
+    program, environment = find_gmssl()
+    done = subprocess.run(
+        [program, *words], input=data, env=environment, capture_output=True, timeout=TIMEOUT
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def fast(cipher: str, prf: str) -> Protection:
+    return Protection(cipher, prf, 1000)
+
+
+# ---- ours in theirs --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["pkcs8", "sec1"])
+def test_openssl_and_tongsuo_read_keys_in_the_clear(form: str) -> None:
+    pem = dump_private_key(KEY, form)  # type: ignore[arg-type]
+    assert openssl("pkey", "-pubout", "-outform", "DER", data=pem)[-65:] == KEY.public_point
+    assert tongsuo_keys.public_key(pem)[-65:] == KEY.public_point
+
+
+@pytest.mark.parametrize("prf", ["sha1", "sha256"])
+@pytest.mark.parametrize("cipher", CIPHER_NAMES)
+def test_openssl_and_tongsuo_read_encrypted_keys(cipher: str, prf: str) -> None:
+    pem = dump_private_key(KEY, password=PASSWORD, protection=fast(cipher, prf))
+    words = ("pkey", "-passin", f"pass:{PASSWORD.decode()}", "-pubout", "-outform", "DER")
+    assert openssl(*words, data=pem)[-65:] == KEY.public_point
+    assert tongsuo_keys.public_key(pem, PASSWORD)[-65:] == KEY.public_point
+
+
+def test_openssl_reads_what_is_written_by_default() -> None:
+    pem = dump_private_key(KEY, password=PASSWORD)
+    words = ("pkey", "-passin", f"pass:{PASSWORD.decode()}", "-pubout", "-outform", "DER")
+    assert openssl(*words, data=pem)[-65:] == KEY.public_point
+
+
+def test_gmssl_reads_and_uses_a_key_written_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(dump_private_key(KEY, password=PASSWORD, protection=FOR_GMSSL))
+    signature = gmssl("sm2sign", "-key", str(path), "-pass", PASSWORD.decode(), data=b"a message")
+    KEY.public_key.verify(signature, b"a message")
+
+
+# ---- theirs in ours --------------------------------------------------------------------------
+
+
+def test_a_key_of_gmssl(tmp_path: Path) -> None:
+    path, public = tmp_path / "key.pem", tmp_path / "public.pem"
+    gmssl("sm2keygen", "-pass", PASSWORD.decode(), "-out", str(path), "-pubout", str(public))
+    key = load_private_key(path.read_bytes(), PASSWORD)
+    assert openssl("pkey", "-pubin", "-in", str(public), "-outform", "DER", "-pubout")[-65:] == (
+        key.public_point
+    )
+
+
+@pytest.mark.parametrize("cipher", [*CIPHER_NAMES, ""], ids=[*CIPHER_NAMES, "PBE-SHA1-3DES"])
+def test_an_encrypted_key_of_tongsuo(cipher: str) -> None:
+    clear = dump_private_key(KEY)
+    pem = tongsuo_keys.rewrite(clear, password=PASSWORD, cipher=cipher)
+    assert b"BEGIN ENCRYPTED PRIVATE KEY" in pem
+    assert load_private_key(pem, PASSWORD).public_point == KEY.public_point
+
+
+@pytest.mark.parametrize("form", ["pkcs8", "sec1"])
+def test_a_key_of_tongsuo_in_the_clear(form: str) -> None:
+    pem = tongsuo_keys.rewrite(dump_private_key(KEY), form=form)
+    assert load_private_key(pem).public_point == KEY.public_point
+
+
+def test_a_key_of_openssl_encrypted_the_old_way() -> None:
+    words = ("pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES", "-passout", "pass:pässwort")
+    pem = openssl(*words, data=dump_private_key(KEY))
+    assert load_private_key(pem, "pässwort".encode()).public_point == KEY.public_point
+
+
+@pytest.mark.parametrize("prf", PRF_NAMES)
+@pytest.mark.parametrize("cipher", CIPHER_NAMES)
+def test_ours_reads_its_own(cipher: str, prf: str) -> None:
+    pem = dump_private_key(KEY, password=PASSWORD, protection=fast(cipher, prf))
+    again = load_private_key(pem, PASSWORD)
+    assert SM2PublicKey(again.public_point) == KEY.public_key
