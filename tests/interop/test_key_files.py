@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from peers import tongsuo_keys
+from peers.files import der
 from peers.gmssl import TIMEOUT, find_gmssl
+from tlcp.crypto.envelope import open_envelope, seal_envelope
 from tlcp.crypto.keyfile import dump_private_key, load_private_key
 from tlcp.crypto.pbes2 import CIPHER_NAMES, FOR_GMSSL, PRF_NAMES, Protection
 from tlcp.crypto.sm2 import SM2PrivateKey, SM2PublicKey
 
 KEY = SM2PrivateKey(bytes(range(1, 33)))
+ENC = SM2PrivateKey(bytes(range(33, 65)))
 PASSWORD = b"correct horse"
 
 
@@ -109,3 +112,33 @@ def test_ours_reads_its_own(cipher: str, prf: str) -> None:
     pem = dump_private_key(KEY, password=PASSWORD, protection=fast(cipher, prf))
     again = load_private_key(pem, PASSWORD)
     assert SM2PublicKey(again.public_point) == KEY.public_key
+
+
+# ---- envelopes ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fill", [b"", bytes([16]) * 16])
+def test_an_envelope_made_by_gmssl_and_openssl(fill: bytes, tmp_path: Path) -> None:
+    """No peer has the format whole; here one encrypts the SM4 key, another one ours with it."""
+    public, scalar, sm4_key = tmp_path / "public.pem", ENC.dangerous_scalar(), bytes(range(16))
+    public.write_bytes(openssl("pkey", "-pubout", data=dump_private_key(KEY)))
+    words = ("enc", "-sm4-ecb", "-nopad", "-K", sm4_key.hex())
+    envelope = der(
+        0x30,
+        der(0x30, der(0x06, bytes.fromhex("2a811ccf55016801"))),
+        gmssl("sm2encrypt", "-pubkey", str(public), data=sm4_key),
+        der(0x03, b"\0", ENC.public_point),
+        der(0x03, b"\0", openssl(*words, data=scalar + fill)),
+    )
+    assert open_envelope(envelope, KEY).dangerous_scalar() == scalar
+
+
+def test_an_envelope_of_ours_opened_by_gmssl_and_openssl(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(dump_private_key(KEY, password=PASSWORD, protection=FOR_GMSSL))
+    envelope = seal_envelope(ENC, KEY.public_key)
+    start = envelope.index(b"\x05\x00") + 2
+    encrypted = envelope[start : start + 2 + envelope[start + 1]]
+    sm4_key = gmssl("sm2decrypt", "-key", str(path), "-pass", PASSWORD.decode(), data=encrypted)
+    words = ("enc", "-d", "-sm4-ecb", "-nopad", "-K", sm4_key.hex())
+    assert openssl(*words, data=envelope[-32:]) == ENC.dangerous_scalar()
