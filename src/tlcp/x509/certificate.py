@@ -1,8 +1,8 @@
 """One certificate, read once and never changed.
 
 ``cryptography.x509`` does the parsing.  It does not know SM2 keys and signatures, so these two
-are taken from the DER with its ASN.1 declarations.  RSA keys and signatures are read for the RSA
-suites.  Everything is looked at in the constructor:
+are taken from the DER with its ASN.1 declarations.  RSA keys are read for the RSA suites, ECDSA
+keys because CAs of mixed chains have them.  Everything is looked at in the constructor:
 a ``Certificate`` that exists is well formed, and only its key may still be of an unsupported kind.
 
 Spec: GB/T 38636-2020 6.4.5.3 (Certificate); GB/T 20518-2018, RFC 5280 4
@@ -10,16 +10,18 @@ Spec: GB/T 38636-2020 6.4.5.3 (Certificate); GB/T 20518-2018, RFC 5280 4
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 from typing import Any, Final, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat import asn1
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtensionOID, NameOID
 
+from tlcp.crypto.ecdsa import ECDSAPublicKey
 from tlcp.crypto.keyfile import EC_PUBLIC_KEY, SM2_CURVE, EcAlgorithm
 from tlcp.crypto.pem import split_pem
 from tlcp.crypto.rsa import RSAPublicKey
@@ -27,16 +29,16 @@ from tlcp.crypto.sm2 import SM2PublicKey
 from tlcp.crypto.sm3 import sm3
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.suites import KeyKind
+from tlcp.x509.algorithms import SCHEMES, Scheme, VerifyingKey, family_of
 from tlcp.x509.der import (
     RSA_ENCRYPTION,
-    RSA_SIGN_WITH,
     SM2_SIGN_WITH_SM3,
-    SignatureAlgorithm,
     SubjectPublicKeyInfo,
+    raw_extension,
     readable_copy,
 )
 from tlcp.x509.lazy import lazy
-from tlcp.x509.signatures import verify_rsa_signature, verify_signature
+from tlcp.x509.signatures import verify_other_signature, verify_signature
 from tlcp.x509.skeleton import cut_certificate
 
 __all__ = ["Certificate", "load_pem_certificates"]
@@ -57,7 +59,8 @@ _KEY_USAGES: Final = {
     "crl_sign": "cRLSign",
 }
 
-# The critical extensions whose meaning is acted upon, here or in chain.py and names.py.
+# The critical extensions whose meaning is acted upon: in links.py, constraints.py, policies.py and
+# names.py.
 _HANDLED: Final = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -66,27 +69,20 @@ _HANDLED: Final = frozenset(
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
         ExtensionOID.SUBJECT_KEY_IDENTIFIER,
         ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+        ExtensionOID.NAME_CONSTRAINTS,
+        ExtensionOID.CERTIFICATE_POLICIES,
+        ExtensionOID.POLICY_MAPPINGS,
+        ExtensionOID.POLICY_CONSTRAINTS,
+        ExtensionOID.INHIBIT_ANY_POLICY,
     }
 )
 
-
-# SM2 with SM3 as AlgorithmIdentifier: parameters absent, or NULL.
-_SM2_WITH_SM3: Final = frozenset(
-    asn1.encode_der(SignatureAlgorithm(algorithm=SM2_SIGN_WITH_SM3, parameters=parameters))
-    for parameters in (None, asn1.Null())
-)
-
-# AlgorithmIdentifier of an RSA signature, parameters NULL (RFC 4055 5) or left out -> its hash.
-_RSA_SIGNATURES: Final = {
-    asn1.encode_der(SignatureAlgorithm(algorithm=oid, parameters=parameters)): hash_name
-    for oid, hash_name in RSA_SIGN_WITH.items()
-    for parameters in (None, asn1.Null())
-}
 
 # SubjectPublicKeyInfo of an SM2 key up to the uncompressed point's coordinates.
 _SM2_KEY_INFO: Final = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
 _SM2_KEY_INFO_BYTES: Final = len(_SM2_KEY_INFO) + 64
 
+_POLICY_RULES: Final = frozenset({ExtensionOID.POLICY_CONSTRAINTS, ExtensionOID.POLICY_MAPPINGS})
 _NAME_CHARACTERS = 200  # of a name in a text
 
 
@@ -102,6 +98,8 @@ class Certificate:
         is_ca: the basicConstraints extension says CA (RFC 5280 4.2.1.9).
         path_length: how many CAs may follow below; None = no limit.
         key_usage: names such as "digitalSignature"; None without the extension (4.2.1.3).
+        tbs_der: what the issuer signed, as encoded.
+        key_info: SubjectPublicKeyInfo, as encoded.
         critical_unknown: critical extensions that this library does not act upon, each
             "name (OID)" (4.2).
 
@@ -119,10 +117,10 @@ class Certificate:
     path_length: int | None
     key_usage: frozenset[str] | None
     critical_unknown: tuple[str, ...]
+    key_info: bytes
+    tbs_der: bytes
     _x509: x509.Certificate
     _values: dict[x509.ObjectIdentifier, x509.ExtensionType]
-    _key_info: bytes
-    _tbs_der: bytes
     _algorithms: bytes
     _signature: bytes
 
@@ -186,9 +184,9 @@ class Certificate:
         Raises:
             CertificateVerifyError: UNSUPPORTED_KEY, the key is not SM2 or not in that form.
         """
-        if self._key_info.startswith(_SM2_KEY_INFO) and len(self._key_info) == _SM2_KEY_INFO_BYTES:
-            return self._key_info[-65:]
-        info = asn1.decode_der(SubjectPublicKeyInfo, self._key_info)
+        if self.key_info.startswith(_SM2_KEY_INFO) and len(self.key_info) == _SM2_KEY_INFO_BYTES:
+            return self.key_info[-65:]
+        info = asn1.decode_der(SubjectPublicKeyInfo, self.key_info)
         try:
             key: EcAlgorithm = info.algorithm.parse(EcAlgorithm)
         except ValueError:
@@ -255,53 +253,56 @@ class Certificate:
             what = f"the certificate {self} has {error}"
             raise _unsupported(what, expected="an SM2 key, or an RSA key of that length") from None
 
+    @lazy
+    def verifying_key(self) -> VerifyingKey:
+        """The key as one that verifies certificates: ECDSA on P-256 and P-384 will do, too.
+
+        Raises:
+            CertificateVerifyError: as for ``public_key``, which knows no ECDSA.
+        """
+        try:
+            return self.public_key
+        except CertificateVerifyError as error:
+            if error.problem is CertificateProblem.MALFORMED:
+                raise
+            with contextlib.suppress(ValueError, UnsupportedAlgorithm):
+                key = self._x509.public_key()
+                if isinstance(key, ec.EllipticCurvePublicKey):
+                    return ECDSAPublicKey(key)
+            raise
+
+    @lazy
+    def scheme(self) -> Scheme | None:
+        """How it is signed; None if that is not supported."""
+        return SCHEMES.get(self._algorithms)
+
     def verify_signed_by(self, issuer: Certificate) -> None:
         """Check the signature on this certificate with the issuer's key; names are not compared.
 
-        An SM2 certificate is signed with SM2-SM3. Only RSA certificates, which only the RSA suites
-        use, may be signed by an RSA CA.
-
         Raises:
             CertificateVerifyError: BAD_SIGNATURE, or UNSUPPORTED_KEY when the algorithm or the
-                issuer's key is another.
+                issuer's key is not supported, or one is not for the other.
 
         Spec: GB/T 32918.2 7.1 with the default ID; RFC 5280 6.1.3 (a)(1)
         """
-        if self._algorithms not in _SM2_WITH_SM3:
-            hash_name = self._rsa_hash()
-            if hash_name is not None:
-                self._verify_rsa(issuer, hash_name)
-                return
-        key = issuer.public_key  # outside of the try: its error is a ValueError too
-        if type(key) is not SM2PublicKey:
-            raise _unsupported(f"{issuer}, which is to have signed {self} with SM2, has an RSA key")
+        scheme = self.scheme
+        if scheme is None and self._x509.signature_algorithm_oid != SM2_SIGN_WITH_SM3:
+            what = f"the certificate {self} is signed with {self.signature_algorithm}"
+            raise _unsupported(what, expected="SM2 with SM3; RSA or ECDSA with SHA-256 or better")
+        key = issuer.verifying_key  # outside of the try: its error is a ValueError too
+        if scheme is None:  # SM2 with parameters that it does not have
+            raise self._bad_signature(issuer)
+        if family_of(key) != scheme.family:
+            raise _unsupported(
+                f"{issuer}, which is to have signed {self} with {scheme.family}, "
+                f"has an {family_of(key)} key"
+            )
         try:
-            if self._algorithms not in _SM2_WITH_SM3:
-                raise InvalidSignature
-            verify_signature(key, self._signature, self._tbs_der)
+            if isinstance(key, SM2PublicKey):
+                verify_signature(key, self._signature, self.tbs_der)
+            else:
+                verify_other_signature(key, self._signature, self.tbs_der, scheme.hash_name)
         except (InvalidSignature, ValueError):
-            raise self._bad_signature(issuer) from None
-
-    def _rsa_hash(self) -> str | None:
-        """The hash of the RSA signature on an RSA certificate; None for SM2 of odd parameters."""
-        hash_name, algorithm = (
-            _RSA_SIGNATURES.get(self._algorithms),
-            self._x509.signature_algorithm_oid,
-        )
-        if hash_name is not None and self._x509.public_key_algorithm_oid == RSA_ENCRYPTION:
-            return hash_name
-        if algorithm == SM2_SIGN_WITH_SM3:
-            return None
-        what = f"the certificate {self} is signed with {_oid_text(algorithm)}"
-        raise _unsupported(what, expected="SM2 with SM3 (1.2.156.10197.1.501)")
-
-    def _verify_rsa(self, issuer: Certificate, hash_name: str) -> None:
-        key = issuer.public_key
-        if not isinstance(key, RSAPublicKey):
-            raise _unsupported(f"{issuer}, which is to have signed {self} with RSA, has an SM2 key")
-        try:
-            verify_rsa_signature(key, self._signature, self._tbs_der, hash_name)
-        except InvalidSignature:
             raise self._bad_signature(issuer) from None
 
     def _bad_signature(self, issuer: Certificate) -> CertificateVerifyError:
@@ -372,6 +373,11 @@ class Certificate:
         """There is a nameConstraints extension, critical or not."""
         return ExtensionOID.NAME_CONSTRAINTS in self._values
 
+    @property
+    def has_policy_rules(self) -> bool:
+        """There are extensions that can make the policies of a path matter."""
+        return not _POLICY_RULES.isdisjoint(self._values)
+
     @lazy
     def fingerprint_sm3(self) -> bytes:
         """SM3 of the DER, 32 bytes."""
@@ -382,6 +388,14 @@ class Certificate:
         value = self._values.get(kind.oid)
         # Not isinstance: the classes are final, and their metaclass makes it slow.
         return value if type(value) is kind else None
+
+    def extension_der(self, oid: x509.ObjectIdentifier) -> bytes | None:
+        """The value of one extension as it was encoded; None if it is not there.
+
+        Raises:
+            ValueError: the extensions are not in DER's form.
+        """
+        return raw_extension(self.tbs_der, oid) if oid in self._values else None
 
     # Python
 
@@ -443,8 +457,8 @@ def _read(der: bytes) -> dict[str, Any]:
         "critical_unknown": tuple(unknown),
         "_x509": parsed,
         "_values": values,
-        "_key_info": cut.key_info,
-        "_tbs_der": cut.tbs,
+        "key_info": cut.key_info,
+        "tbs_der": cut.tbs,
         "_algorithms": cut.algorithm,
         "_signature": cut.signature,
     }

@@ -28,6 +28,7 @@ __all__ = [
     "SubjectPublicKeyInfo",
     "TBSCertificate",
     "Validity",
+    "raw_extension",
     "readable_copy",
 ]
 
@@ -134,6 +135,23 @@ class _Name:
     """A name behind a SEQUENCE of its own: only fields can be declared as SEQUENCE OF."""
 
     parts: list[asn1.SetOf[_Attribute]]
+
+
+def raw_extension(tbs_der: bytes, oid: ObjectIdentifier) -> bytes | None:
+    """The value of an extension as it was encoded, for what the parser drops; None without it.
+
+    Args:
+        tbs_der: DER of TBSCertificate.
+        oid: of the extension.
+
+    Raises:
+        ValueError: it is no DER.
+    """
+    for one in asn1.decode_der(TBSCertificate, tbs_der).extensions or ():
+        extension = asn1.decode_der(ExtensionDer, asn1.encode_der(one))
+        if extension.oid == oid:
+            return extension.value
+    return None
 
 
 def readable_copy(der: bytes) -> bytes:

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from tlcp.crypto.ecdsa import ECDSAPublicKey
 from tlcp.crypto.rsa import RSAPublicKey
 from tlcp.crypto.sm2 import SM2PublicKey
 from tlcp.x509.recent import Recent
 
-__all__ = ["MAX_REMEMBERED", "forget", "verify_rsa_signature", "verify_signature"]
+__all__ = ["MAX_REMEMBERED", "forget", "verify_other_signature", "verify_signature"]
 
 MAX_REMEMBERED: Final = 1024
 _MAX_BYTES: Final = 4096  # of a certificate worth remembering: at most 4 MiB are held in all
 
-_Fact = tuple[bytes, ...]  # public key, signature, what is signed; for RSA also the hash
+_Fact = tuple[bytes, ...]  # public key, signature, what is signed; but for SM2 also the hash
 
 _facts: Recent[_Fact, bool] = Recent(MAX_REMEMBERED)
 
@@ -50,21 +51,21 @@ def verify_signature(key: SM2PublicKey, signature: bytes, signed: bytes) -> None
         _facts.put(fact, True)
 
 
-def verify_rsa_signature(
-    key: RSAPublicKey, signature: bytes, signed: bytes, hash_name: str
+def verify_other_signature(
+    key: RSAPublicKey | ECDSAPublicKey, signature: bytes, signed: bytes, hash_name: str
 ) -> None:
-    """Check an RSASSA-PKCS1-v1_5 signature, unless it has held before.
+    """Check an RSASSA-PKCS1-v1_5 or ECDSA signature, unless it has held before.
 
     Args:
         key: the issuer's.
-        signature: as long as the key.
+        signature: as long as the key, or DER SEQUENCE {r, s}.
         signed: DER of TBSCertificate.
         hash_name: "sha256", "sha384" or "sha512".
 
     Raises:
         InvalidSignature: it does not hold.
 
-    Spec: RFC 8017 8.2.2
+    Spec: RFC 8017 8.2.2; FIPS 186-5 6.4.2
     """
     fact = (key.der, signature, signed, hash_name.encode())
     if _facts.get(fact):

@@ -46,13 +46,16 @@ def problem_of(der: bytes) -> CertificateProblem:
     return caught.value.problem
 
 
-def foreign(public_key: ec.EllipticCurvePublicKey) -> bytes:
+def foreign(
+    public_key: ec.EllipticCurvePublicKey,
+    hash_: hashes.SHA224 | hashes.SHA256 = hashes.SHA256(),  # noqa: B008
+) -> bytes:
     """Make a certificate of a curve that TLCP does not use."""
     signer = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "other kind")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
     builder = builder.not_valid_before(NOW).not_valid_after(NOW + datetime.timedelta(days=1))
-    made = builder.public_key(public_key).sign(signer, hashes.SHA256())
+    made = builder.public_key(public_key).sign(signer, hash_)
     return made.public_bytes(serialization.Encoding.DER)
 
 
@@ -172,7 +175,7 @@ def test_mutations_raise_nothing_but_certificate_errors(seed: int) -> None:
 
 
 def touch_all(cert: Certificate) -> set[CertificateProblem]:
-    """Use every property; collect what the three that may fail raise."""
+    """Use every property; collect what the four that may fail raise."""
     problems = set()
     for name in dir(Certificate):
         if name.startswith("_") or callable(getattr(Certificate, name)):
@@ -180,7 +183,7 @@ def touch_all(cert: Certificate) -> set[CertificateProblem]:
         try:
             getattr(cert, name)
         except CertificateVerifyError as error:
-            assert name in ("public_point", "public_key", "key_kind"), name
+            assert name in ("public_point", "public_key", "key_kind", "verifying_key"), name
             problems.add(error.problem)
     assert str(cert) is not None
     assert repr(cert)
@@ -198,7 +201,7 @@ def test_signature_of_another_key_is_bad() -> None:
 
 def test_issuer_with_another_kind_of_key_is_unsupported() -> None:
     issuer = Certificate.from_der(foreign(ec.generate_private_key(ec.SECP256R1()).public_key()))
-    with pytest.raises(CertificateVerifyError, match="EC key on the curve") as caught:
+    with pytest.raises(CertificateVerifyError, match="with SM2, has an ECDSA key") as caught:
         captured("server-sign").verify_signed_by(issuer)
     assert caught.value.problem is CertificateProblem.UNSUPPORTED_KEY
 
@@ -245,11 +248,13 @@ def test_signature_algorithms_must_agree() -> None:
 
 
 def test_other_signature_algorithm_is_unsupported() -> None:
-    cert = Certificate.from_der(foreign(ec.generate_private_key(ec.SECP256R1()).public_key()))
+    cert = Certificate.from_der(
+        foreign(ec.generate_private_key(ec.SECP256R1()).public_key(), hashes.SHA224())
+    )
     with pytest.raises(CertificateVerifyError) as caught:
         cert.verify_signed_by(captured("ca"))
     assert caught.value.problem is CertificateProblem.UNSUPPORTED_KEY
-    assert "ecdsa-with-SHA256" in str(caught.value)
+    assert "ecdsa-with-SHA224" in str(caught.value)
     assert not cert.self_signed
 
 
@@ -319,8 +324,10 @@ def test_unknown_extensions() -> None:
     assert mint("x", extensions=[(odd, True)]).cert.critical_unknown == ("1.2.3.4",)
     assert mint("x", extensions=[(odd, False)]).cert.critical_unknown == ()
     policies = x509.CertificatePolicies([x509.PolicyInformation(oid, None)])
-    assert mint("x", extensions=[(policies, True)]).cert.critical_unknown == (
-        "certificatePolicies (2.5.29.32)",
+    assert mint("x", extensions=[(policies, True)]).cert.critical_unknown == ()
+    poison = x509.PrecertPoison()
+    assert mint("x", extensions=[(poison, True)]).cert.critical_unknown == (
+        "ctPoison (1.3.6.1.4.1.11129.2.4.3)",
     )
 
 
