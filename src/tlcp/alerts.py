@@ -354,7 +354,11 @@ _FACTS: Final[dict[AlertDescription, AlertFacts]] = {
             "The peer refused our certificates; its log says why",
             "对端拒绝了我方证书，原因见其日志",
         ),
-        ("a critical extension that is not understood", "证书含有无法识别的关键扩展"),
+        (
+            "a critical extension that is not understood, or a name or policy that a CA does not "
+            "allow",
+            "证书含有无法识别的关键扩展，或含有上级 CA 不允许的名称或策略",
+        ),
     ),
     _A.ILLEGAL_PARAMETER: _sent(
         _FATAL,

@@ -32,7 +32,15 @@ OF_THE_TABLE: dict[int, set[str]] = {
     43: {"UNSUPPORTED_KEY", "WRONG_USAGE"},
     44: {"REVOKED"},
     45: {"EXPIRED", "NOT_YET_VALID"},
-    46: {"UNHANDLED_CRITICAL_EXTENSION"},
+    46: {
+        "UNHANDLED_CRITICAL_EXTENSION",
+        "NAME_NOT_PERMITTED",
+        "NAME_EXCLUDED",
+        "UNSUPPORTED_CONSTRAINT",
+        "INVALID_POLICY",
+        "NO_EXPLICIT_POLICY",
+        "TOO_MUCH_WORK",
+    },
     47: {"IllegalParameter"},
     48: {"UNKNOWN_CA", "SELF_SIGNED", "INVALID_CA", "PATH_LENGTH_EXCEEDED", "CHAIN_TOO_LONG"},
     49: set(),  # the program's choice

@@ -4,60 +4,74 @@ What is done here.  ``verify_chain`` searches, depth first, for a path
 
     leaf  <-  intermediate(s) that the peer sent  <-  anchor in the trust store
 
-and checks every link: the issuer's name, the SM2-SM3 signature, the validity of every certificate
-at one moment, basicConstraints and its path length, keyCertSign, unknown critical extensions, and
-the leaf's extended key usage.  Key identifiers only decide which candidate is tried first: they
-are not signed promises about the issuer, and a wrong one must not hide a right path.  The order of
-the peer's list means nothing (deployed stacks disagree on it), and a root in it is no more trusted
-than anything else in it.
+and checks all of RFC 5280 6.1: in ``links.py`` what a certificate must have by itself and as the
+issuer of another, in ``constraints.py`` the names that a CA may vouch for, in ``policies.py`` the
+policies of the whole path, and last, once for each certificate, revocation if asked for.  Key
+identifiers only decide which candidate is tried first: they are not signed promises about the
+issuer, and a wrong one must not hide a right path.  The order of the peer's list means nothing
+(deployed stacks disagree on it), and a root in it is no more trusted than anything else in it.
 
 What is an anchor.  Any certificate that the user put into the store: a root, an intermediate, or
 the peer's very own certificate (byte for byte).  A path ends at the first anchor it meets.  An
 anchor that issues must be a CA like any other, so a pinned end certificate vouches for itself
-alone; anchors expire too.
+alone; anchors expire too, and their constraints bind.
 
 What bounds the work.  The peer chooses the list, so it may try to make the search explode with
-many certificates of one name.  Signatures are the only dear step: at most ``MAX_SIGNATURE_CHECKS``
-of them are made, a path goes only through links whose signature held, and it is never longer than
-``max_depth`` CA certificates.
+many certificates of one name.  ``work.py`` has the budgets: signatures, candidates, comparisons of
+names, steps through policies.  A path goes only through links whose signature held, never through
+one key of one name twice, and it is never longer than ``max_depth`` CA certificates.  What is
+cheap to see (an expired alternative, a CA that is none) is seen before a signature is paid for.
 
-What is not done yet.  Name constraints (a CA that carries them is refused, critical or not, since
-to ignore them would widen what it may vouch for), certificate policies, extended key usage of CAs
-as a constraint, and revocation.  They all belong behind ``verify_chain``: callers hand over the
-leaf, the rest, the store, the moment and the purpose, and get the path or one error.
+Which error.  A search can fail in several places.  The one reported is a budget that ran out; then
+the first broken rule of a certificate whose signature held; then an algorithm that is not
+supported, then a wrong signature; "unknown CA" only when nobody of the issuer's name was there to
+be refused.
 
-Which error.  A search can fail in several places.  The one reported is the first broken rule of
-a certificate whose signature held; then a wrong signature; "unknown CA" only when nobody of the
-issuer's name was there to be refused.
-
-Spec: GB/T 38636-2020 6.4.5.3; RFC 5280 6.1
+Spec: GB/T 38636-2020 6.4.5.3; RFC 5280 6.1; RFC 4158 (the search)
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
-from typing import Final, Literal
+import itertools
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final, NamedTuple, Protocol
 
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography import x509
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError
+from tlcp.x509.algorithms import family_of
 from tlcp.x509.certificate import Certificate
+from tlcp.x509.constraints import check_name_constraints
+from tlcp.x509.dn import CanonicalName, canonical_name
+from tlcp.x509.links import CA, Purpose, Rules
+from tlcp.x509.policies import check_policies
 from tlcp.x509.trust import TrustStore
+from tlcp.x509.work import MAX_CANDIDATES, MAX_SIGNATURE_CHECKS, Work
 
-__all__ = ["MAX_SIGNATURE_CHECKS", "Purpose", "verify_chain"]
+__all__ = ["MAX_CANDIDATES", "MAX_SIGNATURE_CHECKS", "Purpose", "Revocation", "verify_chain"]
 
-Purpose = Literal["server", "client"]
+_NAMED: Final = 3  # how many of anything an error lists
+_REFUSALS: Final = 32  # how many are kept to choose the error from
 
-MAX_SIGNATURE_CHECKS: Final = 64
 
-_PURPOSE_OIDS: Final = {
-    "server": (ExtendedKeyUsageOID.SERVER_AUTH, "serverAuth"),
-    "client": (ExtendedKeyUsageOID.CLIENT_AUTH, "clientAuth"),
-}
-_CA = "CA certificate"
-_CHAIN = "chain"
-_NAMED = 3  # how many of anything an error lists
+class Revocation(Protocol):
+    """What knows whether a CA has taken a certificate back."""
+
+    def check(
+        self, certificate: Certificate, issuer: Certificate, *, now: datetime.datetime, which: str
+    ) -> None:
+        """Check one certificate of a path in which all else holds.
+
+        Args:
+            certificate: not the anchor.
+            issuer: whose key signed it; trusted by now.
+            now: the moment of the verification.
+            which: the certificate's role, for the error.
+
+        Raises:
+            CertificateVerifyError: it is revoked, or nobody knows and that is not enough.
+        """
 
 
 def verify_chain(
@@ -69,6 +83,9 @@ def verify_chain(
     purpose: Purpose,
     which: str = "certificate",
     max_depth: int = 8,
+    mixed: bool = False,
+    policies: Collection[x509.ObjectIdentifier] | None = None,
+    revocation: Revocation | None = None,
 ) -> tuple[Certificate, ...]:
     """Find and check a path from an end certificate to a trust anchor.
 
@@ -80,6 +97,11 @@ def verify_chain(
         purpose: what the leaf's owner is in this connection, "server" or "client".
         which: the leaf's role for error texts, such as "signing certificate".
         max_depth: the most CA certificates that a path may have above the leaf.
+        mixed: RSA and ECDSA CAs may vouch for an SM2 leaf.  For an RSA or ECDSA leaf CAs of all
+            kinds may.
+        policies: the path must be valid for one of them; None = not asked for.
+        revocation: is asked about every certificate of the path but the anchor, once for each; a
+            path that it refuses is none.
 
     Returns:
         The path, leaf first, anchor last; one certificate when the leaf itself is an anchor.
@@ -92,185 +114,240 @@ def verify_chain(
     """
     if now.tzinfo is None:
         raise ValueError("now must be an aware datetime, such as datetime.now(UTC)")
-    search = _Search(leaf, intermediates, trust, now, f"the {purpose}'s", which, max_depth)
-    search.check_common(leaf, which)
-    _check_purpose(leaf, purpose, which)
-    path = search.extend((leaf,))
-    if path is None:
-        raise search.failure or search.unknown_ca(leaf)
-    return path
+    rules = Rules(now, purpose, which, sm2_alone=False)
+    rules.check_end(leaf)
+    if not mixed and family_of(leaf.verifying_key) == "SM2":
+        rules = rules._replace(sm2_alone=True)
+    search = _Search(leaf, intermediates, trust, rules, max_depth)
+    search.policies, search.revocation = policies, revocation
+    return search.run()
+
+
+class _Refusal(NamedTuple):
+    """A link that was not taken."""
+
+    certificate: Certificate
+    issuer: Certificate
+    error: CertificateVerifyError
+    held: bool  # the signature was verified
 
 
 class _Search:
-    """One run of the depth-first search, with its budget and its first refusal."""
+    """One run of the depth-first search, with its budgets and its refusals."""
+
+    policies: Collection[x509.ObjectIdentifier] | None = None
+    revocation: Revocation | None = None
 
     def __init__(
         self,
         leaf: Certificate,
         intermediates: Sequence[Certificate],
         trust: TrustStore,
-        now: datetime.datetime,
-        whose: str,
-        which: str,
+        rules: Rules,
         max_depth: int,
     ) -> None:
-        self.trust, self.now, self.whose, self.which = trust, now, whose, which
-        self.leaf, self.max_depth = leaf, max_depth
-        self.checks_left = MAX_SIGNATURE_CHECKS
-        self.failure: CertificateVerifyError | None = None
+        self.leaf, self.trust, self.rules, self.max_depth = leaf, trust, rules, max_depth
+        self.work = Work(rules.owner, leaf)
+        self.refusals: list[_Refusal] = []
+        self.signed: dict[tuple[bytes, bytes], CertificateVerifyError | None] = {}
+        self.asked: dict[tuple[bytes, bytes], CertificateVerifyError | None] = {}
+        self.sent = tuple(dict.fromkeys(intermediates))
         self.by_subject: dict[bytes, list[Certificate]] = {}
-        for certificate in dict.fromkeys(intermediates):
-            self.by_subject.setdefault(certificate.subject_der, []).append(certificate)
+        for one in self.sent:
+            self.by_subject.setdefault(one.subject_der, []).append(one)
+        self._by_key: dict[tuple[bytes, bytes | None], list[Certificate]] | None = None
+        self._by_name: dict[CanonicalName, list[Certificate]] | None = None
+
+    def run(self) -> tuple[Certificate, ...]:
+        """The path, or the error worth reporting."""
+        path = self.extend((self.leaf,))
+        if path is None:
+            raise self.failure()
+        return path
 
     def extend(self, path: tuple[Certificate, ...]) -> tuple[Certificate, ...] | None:
-        """Complete a path whose links all hold, or return None and leave ``failure``."""
-        top = path[-1]
-        if top in self.trust:
-            return path
+        """Complete a path whose links all hold, or return None and leave refusals.
+
+        Raises:
+            CertificateVerifyError: a budget ran out.
+        """
+        if path[-1] in self.trust:
+            return path if self.accepts(path) else None
         for issuer in self.candidates(path):
-            try:
-                self.check_issuer(issuer, path)
-            except CertificateVerifyError as error:
-                self.note(error)
-                if self.checks_left < 0:
-                    return None
-                continue
-            found = self.extend((*path, issuer))
-            if found is not None or self.checks_left < 0:
-                return found
+            if self.links(issuer, path):
+                found = self.extend((*path, issuer))
+                if found is not None:
+                    return found
         return None
 
-    def note(self, error: CertificateVerifyError) -> None:
-        """Keep the refusal worth reporting."""
-        # A wrong signature is the weakest: a namesake of the issuer was tried.  An exhausted
-        # budget is the strongest: it ends the search.
-        known = self.failure
-        weak = known is None or known.problem is CertificateProblem.BAD_SIGNATURE
-        if weak or self.checks_left < 0:
-            self.failure = error
+    # Candidates
 
-    def candidates(self, path: tuple[Certificate, ...]) -> list[Certificate]:
-        """Who may have issued the top of the path: anchors first, best key identifier first."""
-        top = path[-1]
+    def candidates(self, path: tuple[Certificate, ...]) -> Iterator[Certificate]:
+        """Who may have issued the top of the path: best key identifier first, then anchors."""
+        top, seen = path[-1], set[Certificate]()
+        for issuer in self.named_as_issuer(top):
+            if issuer in seen:
+                continue
+            seen.add(issuer)
+            self.work.look_at()
+            if not _is_in(issuer, path):
+                yield issuer
+
+    def named_as_issuer(self, top: Certificate) -> Iterator[Certificate]:
+        """Everybody of the issuer's name, some of them twice."""
         name = top.issuer_der
-        found = dict.fromkeys((*self.trust.named(name), *self.by_subject.get(name, ())))
-        hint = top.authority_key_id
+        anchors, sent = self.trust.named(name), self.by_subject.get(name, ())
+        if not anchors and not sent:
+            yield from self.named_alike(top)
+            return
+        hint = top.authority_key_id if len(anchors) + len(sent) > 1 else None
+        if hint is not None:
+            fitting = (None, hint)
+            yield from (anchor for anchor in anchors if anchor.subject_key_id in fitting)
+            for key_id in fitting:
+                yield from self.with_key_id(name, key_id)
+        yield from anchors
+        yield from sent
 
-        def rank(issuer: Certificate) -> bool:
-            return None not in (hint, issuer.subject_key_id) and hint != issuer.subject_key_id
+    def with_key_id(self, name: bytes, key_id: bytes | None) -> Sequence[Certificate]:
+        """Those sent that have this name and this key identifier."""
+        if self._by_key is None:
+            self._by_key = {}
+            for one in self.sent:
+                key = one.subject_der, one.subject_key_id
+                self._by_key.setdefault(key, []).append(one)
+        return self._by_key.get((name, key_id), ())
 
-        return sorted((issuer for issuer in found if issuer not in path), key=rank)
+    def named_alike(self, top: Certificate) -> Iterator[Certificate]:
+        """Those whose name is written otherwise but is the same.  Spec: RFC 5280 7.1"""
+        wanted = canonical_name(top.issuer)
+        yield from self.trust.named_alike(wanted)
+        if self._by_name is None:
+            self._by_name = {}
+            for one in self.sent:
+                self._by_name.setdefault(canonical_name(one.subject), []).append(one)
+        yield from self._by_name.get(wanted, ())
 
-    def check_issuer(self, issuer: Certificate, path: tuple[Certificate, ...]) -> None:
-        """Check that ``issuer`` may vouch for the top of ``path``, and did.
+    # Links and paths
 
-        Spec: RFC 5280 6.1.3, 6.1.4 (k) to (o)
-        """
-        if len(path) > self.max_depth:
-            raise self.too_long(f"needs more than {self.max_depth} CA certificates")
-        self.checks_left -= 1
-        if self.checks_left < 0:
-            raise self.too_long(f"took more than {MAX_SIGNATURE_CHECKS} signature checks to search")
+    def links(self, issuer: Certificate, path: tuple[Certificate, ...]) -> bool:
+        """Whether ``issuer`` may vouch for the top of ``path``, and did."""
+        top, held = path[-1], False
         try:
-            path[-1].verify_signed_by(issuer)
+            if len(path) > self.max_depth:
+                raise self.too_long()
+            self.rules.check_ca(issuer, path)
+            error = self.signature_error(top, issuer)
+            if error is not None:
+                raise error
+            held = True
+            if issuer.has_name_constraints:
+                check_name_constraints(issuer, path, self.work, self.rules.chain)
         except CertificateVerifyError as error:
-            error.which = self.which if len(path) == 1 else _CA
-            raise
-        self.check_common(issuer, _CA)
-        self.check_ca(issuer, path)
+            if self.work.is_spent:
+                raise
+            self.refuse(top, issuer, error, held=held)
+            return False
+        return True
 
-    def check_ca(self, issuer: Certificate, path: tuple[Certificate, ...]) -> None:
-        """Check the rules of a certificate that issues."""
-        if not issuer.is_ca:
-            raise CertificateVerifyError(
-                CertificateProblem.INVALID_CA,
-                f"{issuer} issued {path[-1]} but is not a CA, {self.chain}",
-                which=_CA,
-                expected="basicConstraints with CA:TRUE (RFC 5280 4.2.1.9)",
-                hint="Issue from a CA certificate, or replace this one",
-            )
-        if issuer.key_usage is not None and "keyCertSign" not in issuer.key_usage:
-            raise CertificateVerifyError(
-                CertificateProblem.INVALID_CA,
-                f"the CA {issuer} may not sign certificates, {self.chain}",
-                which=_CA,
-                expected="keyUsage with keyCertSign (RFC 5280 4.2.1.3)",
-                hint="Replace the CA certificate",
-            )
-        if issuer.path_length is None:
+    def signature_error(
+        self, certificate: Certificate, issuer: Certificate
+    ) -> CertificateVerifyError | None:
+        """What is wrong with a signature; each is verified once in a search."""
+        link = certificate.der, issuer.key_info
+        if link not in self.signed:
+            self.work.check_signature()
+            try:
+                certificate.verify_signed_by(issuer)
+                self.signed[link] = None
+            except CertificateVerifyError as error:
+                error.which = self.role(certificate)
+                self.signed[link] = error
+        return self.signed[link]
+
+    def accepts(self, path: tuple[Certificate, ...]) -> bool:
+        """Whether the rules of whole paths hold for one that has reached an anchor."""
+        try:
+            if self.policies is not None or any(one.has_policy_rules for one in path[:-1]):
+                check_policies(path, self.policies, self.work, self.rules.chain)
+            for certificate, issuer in itertools.pairwise(path):
+                self.ask_about(certificate, issuer)
+        except CertificateVerifyError as error:
+            if self.work.is_spent:
+                raise
+            self.refuse(path[0], path[-1], error, held=True)
+            return False
+        return True
+
+    def ask_about(self, certificate: Certificate, issuer: Certificate) -> None:
+        """Ask once about each certificate whether it is revoked."""
+        if self.revocation is None:
             return
-        below = sum(not certificate.self_issued for certificate in path[1:])
-        if below > issuer.path_length:
-            raise CertificateVerifyError(
-                CertificateProblem.PATH_LENGTH_EXCEEDED,
-                f"the CA {issuer} allows {issuer.path_length} CAs below it, not {below}, "
-                + self.chain,
-                which=_CA,
-                expected="no more CAs than pathLenConstraint says (RFC 5280 4.2.1.9)",
-                hint="Issue from a higher CA, or give this CA a larger pathLenConstraint",
-            )
+        link = certificate.der, issuer.key_info
+        if link not in self.asked:
+            which, now = self.role(certificate), self.rules.now
+            try:
+                self.revocation.check(certificate, issuer, now=now, which=which)
+                self.asked[link] = None
+            except CertificateVerifyError as error:
+                self.asked[link] = error
+        refused = self.asked[link]
+        if refused is not None:
+            raise refused
 
-    @property
-    def chain(self) -> str:
-        """Which chain this is about, for error texts."""
-        return f"in the chain of {self.whose} {self.which}"
+    def role(self, certificate: Certificate) -> str:
+        """What a certificate of the path is called in an error."""
+        return self.rules.which if certificate is self.leaf else CA
 
-    def check_common(self, certificate: Certificate, which: str) -> None:
-        """Check what holds for every certificate of a path: times and critical extensions."""
-        if (
-            certificate.not_before <= self.now <= certificate.not_after
-            and not certificate.has_name_constraints
-            and not certificate.critical_unknown
-        ):
-            return
-        subject = f"{self.whose} {which} {certificate}" if which != _CA else f"the CA {certificate}"
-        clock = f"the clock says {self.now:%Y-%m-%d %H:%M:%S %Z}"
-        if self.now > certificate.not_after:
-            raise CertificateVerifyError(
-                CertificateProblem.EXPIRED,
-                f"{subject} expired on {certificate.not_after:%Y-%m-%d %H:%M:%S} UTC; {clock}",
-                which=which,
-                hint="Renew the certificate, or set the clock right",
-            )
-        if self.now < certificate.not_before:
-            raise CertificateVerifyError(
-                CertificateProblem.NOT_YET_VALID,
-                f"{subject} is valid from {certificate.not_before:%Y-%m-%d %H:%M:%S} UTC; {clock}",
-                which=which,
-                hint="Set the clock right, or wait",
-            )
-        if certificate.has_name_constraints:
-            raise CertificateVerifyError(
-                CertificateProblem.UNHANDLED_CRITICAL_EXTENSION,
-                f"{subject} has name constraints, which this version does not check",
-                which=which,
-                hint="Trust a CA below it directly, one without name constraints",
-            )
-        raise CertificateVerifyError(
-            CertificateProblem.UNHANDLED_CRITICAL_EXTENSION,
-            f"{subject} has critical extensions that are not understood: "
-            + ", ".join(certificate.critical_unknown[:_NAMED]),
-            which=which,
-            expected="only known critical extensions (RFC 5280 4.2)",
-            hint="Issue the certificate with these extensions not critical",
-        )
+    # Errors
 
-    def too_long(self, why: str) -> CertificateVerifyError:
+    def refuse(
+        self,
+        certificate: Certificate,
+        issuer: Certificate,
+        error: CertificateVerifyError,
+        *,
+        held: bool,
+    ) -> None:
+        """Keep a refusal for the error to report."""
+        if len(self.refusals) < _REFUSALS:
+            self.refusals.append(_Refusal(certificate, issuer, error, held))
+
+    def failure(self) -> CertificateVerifyError:
+        """The refusal worth reporting: see the head of this file."""
+        weak: CertificateVerifyError | None = None
+        for certificate, issuer, error, held in self.refusals:
+            try:
+                wrong = None if held else self.signature_error(certificate, issuer)
+            except CertificateVerifyError as spent:
+                return weak or spent
+            if wrong is None:
+                return error
+            if weak is None or (
+                weak.problem is CertificateProblem.BAD_SIGNATURE
+                and wrong.problem is not CertificateProblem.BAD_SIGNATURE
+            ):
+                weak = wrong
+        return weak or self.unknown_ca()
+
+    def too_long(self) -> CertificateVerifyError:
         return CertificateVerifyError(
             CertificateProblem.CHAIN_TOO_LONG,
-            f"the chain of {self.whose} {self.which} {self.leaf} {why}",
-            which=_CHAIN,
+            f"the chain of {self.rules.owner} {self.leaf} needs more than {self.max_depth} CA "
+            "certificates",
+            which="chain",
             hint="Send only the certificates between this one and the root",
         )
 
-    def unknown_ca(self, leaf: Certificate) -> CertificateVerifyError:
+    def unknown_ca(self) -> CertificateVerifyError:
         """Say where the path broke off for want of an issuer."""
-        subject = f"{self.whose} {self.which} {leaf}"
+        leaf = self.leaf
+        subject = f"{self.rules.owner} {leaf}"
         if leaf.self_signed:
             return CertificateVerifyError(
                 CertificateProblem.SELF_SIGNED,
                 f"{subject} is self-signed and not among the trusted certificates",
-                which=self.which,
+                which=self.rules.which,
                 hint="Add this very certificate to the CA file, or issue it from a trusted CA",
             )
         top, seen = leaf, {leaf}
@@ -284,7 +361,7 @@ class _Search:
         return CertificateVerifyError(
             CertificateProblem.UNKNOWN_CA,
             f"{subject} does not lead to a trusted CA: {gap}",
-            which=self.which,
+            which=self.rules.which,
             expected="a chain up to a certificate in the trust store",
             hint="Add the CA to the trusted certificates, or let the peer send the intermediate",
         )
@@ -295,17 +372,9 @@ class _Search:
         return ", ".join(names) + (f" and {more} more" if more else "") or "none is loaded"
 
 
-def _check_purpose(leaf: Certificate, purpose: Purpose, which: str) -> None:
-    """Check the leaf's extended key usage, if it has one.  Spec: RFC 5280 4.2.1.12"""
-    oid, name = _PURPOSE_OIDS[purpose]
-    allowed = leaf.extended_key_usage
-    if allowed is None or allowed & {oid, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
-        return
-    raise CertificateVerifyError(
-        CertificateProblem.WRONG_USAGE,
-        f"the {purpose}'s {which} {leaf} is not for a {purpose}: its extended key usage is "
-        + ", ".join(sorted(item.dotted_string for item in allowed)),
-        which=which,
-        expected=f"{name} or no extendedKeyUsage",
-        hint=f"Issue the certificate with {name}",
+def _is_in(issuer: Certificate, path: Sequence[Certificate]) -> bool:
+    """The path has it already, or its name with its key: to go there again leads nowhere new."""
+    return issuer == path[0] or any(
+        issuer.subject_der == one.subject_der and issuer.key_info == one.key_info
+        for one in path[1:]
     )

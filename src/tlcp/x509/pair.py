@@ -20,7 +20,7 @@ from tlcp.errors import CertificateProblem, CertificateVerifyError, MisuseError
 from tlcp.suites import KeyKind
 from tlcp.x509 import signatures
 from tlcp.x509.certificate import Certificate
-from tlcp.x509.chain import Purpose, verify_chain
+from tlcp.x509.chain import Purpose, Revocation, verify_chain
 from tlcp.x509.names import match_host
 from tlcp.x509.recent import Recent
 from tlcp.x509.trust import TrustStore
@@ -140,6 +140,8 @@ def verify_pair(
     kind: KeyKind = KeyKind.SM2,
     allow_single: bool = False,
     allow_two_subjects: bool = False,
+    mixed: bool = False,
+    revocation: Revocation | None = None,
 ) -> VerifiedPair:
     """Check a peer's certificate list in full.
 
@@ -154,6 +156,8 @@ def verify_pair(
         allow_single: accept one certificate for both roles.
         allow_two_subjects: accept a pair whose subjects differ.  Only sound when ``host`` is
             checked or the CA issues to one owner: nothing else ties the two together.
+        mixed: RSA and ECDSA CAs may vouch for SM2 certificates.
+        revocation: is asked about every certificate of both chains but the anchors.
 
     Raises:
         CertificateVerifyError: a certificate, the pair or a chain is refused.
@@ -168,10 +172,20 @@ def verify_pair(
     if not allow_two_subjects:
         _check_one_subject(sign, enc, role)
 
-    sign_chain = verify_chain(sign, rest, trust, now=now, purpose=role, which=_SIGNING)
-    enc_chain: tuple[Certificate, ...] = ()
-    if enc is not None:
-        enc_chain = verify_chain(enc, rest, trust, now=now, purpose=role, which=_ENCRYPTION)
+    def chain_of(certificate: Certificate, which: str) -> tuple[Certificate, ...]:
+        return verify_chain(
+            certificate,
+            rest,
+            trust,
+            now=now,
+            purpose=role,
+            which=which,
+            mixed=mixed,
+            revocation=revocation,
+        )
+
+    sign_chain = chain_of(sign, _SIGNING)
+    enc_chain = () if enc is None else chain_of(enc, _ENCRYPTION)
     if host is not None:
         _match_both(sign, enc, host)
     for certificate in (*sign_chain[:-1], *enc_chain[:-1]):  # the store has the anchor

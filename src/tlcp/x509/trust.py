@@ -13,6 +13,7 @@ from tlcp.crypto.pem import is_pem, split_pem
 from tlcp.crypto.sm3 import sm3
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.x509.certificate import Certificate, load_pem_certificates
+from tlcp.x509.dn import CanonicalName, canonical_name
 
 __all__ = ["TrustStore", "read_ca_directory", "read_cas"]
 
@@ -31,6 +32,7 @@ class TrustStore:
     def __init__(self, anchors: Iterable[Certificate] = ()) -> None:
         self._by_subject: dict[bytes, list[Certificate]] = {}
         self._anchors: dict[bytes, Certificate] = {}
+        self._by_name: dict[CanonicalName, list[Certificate]] | None = None
         self._fingerprint: bytes | None = None
         for anchor in anchors:
             self.add(anchor)
@@ -62,18 +64,18 @@ class TrustStore:
         """Trust one certificate; twice is once.
 
         Raises:
-            ConfigError: its key is neither SM2 nor RSA (which verifies RSA certificates only), so
-                that it could never verify anything.
+            ConfigError: its key is neither SM2 nor RSA nor ECDSA, so that it could never verify
+                anything.
         """
         try:
-            key = certificate.public_key
+            key = certificate.verifying_key
         except CertificateVerifyError as error:
             raise ConfigError(f"cannot trust {certificate} as a CA: {error.what}") from error
         if certificate.der not in self._anchors:
             if certificate.is_ca and len(self._anchors) < _MOST_PREPARED:
                 key.prepare()  # it will verify much
             self._anchors[certificate.der] = certificate
-            self._fingerprint = None
+            self._fingerprint = self._by_name = None
             self._by_subject.setdefault(certificate.subject_der, []).append(certificate)
 
     @property
@@ -99,6 +101,15 @@ class TrustStore:
     def named(self, subject_der: bytes) -> tuple[Certificate, ...]:
         """List the anchors of this name."""
         return tuple(self._by_subject.get(subject_der, ()))
+
+    def named_alike(self, name: CanonicalName) -> tuple[Certificate, ...]:
+        """List the anchors of this name, however it is encoded.  Spec: RFC 5280 7.1"""
+        if self._by_name is None:
+            by_name: dict[CanonicalName, list[Certificate]] = {}
+            for anchor in self.anchors:
+                by_name.setdefault(canonical_name(anchor.subject), []).append(anchor)
+            self._by_name = by_name
+        return tuple(self._by_name.get(name, ()))
 
     def __contains__(self, certificate: object) -> bool:
         return isinstance(certificate, Certificate) and certificate.der in self._anchors

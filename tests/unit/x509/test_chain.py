@@ -290,12 +290,13 @@ def test_unknown_critical_extension(root: Party, purpose: Purpose) -> None:
 
 
 @pytest.mark.parametrize("critical", [True, False])
-def test_name_constraints_are_refused_not_ignored(root: Party, critical: bool) -> None:
+def test_name_constraints_bind_critical_or_not(root: Party, critical: bool) -> None:
     only = x509.NameConstraints([x509.DNSName("example.com")], None)
     sub = mint_ca("Sub", root, extensions=[(only, critical)])
     error = refused(mint_leaf("x", sub), [sub], [root])
-    assert error.problem is Problem.UNHANDLED_CRITICAL_EXTENSION
-    assert "name constraints" in str(error)
+    assert error.problem is Problem.NAME_NOT_PERMITTED
+    assert "the CA CN=Sub does not permit the DNS name 'localhost' of CN=x" in str(error)
+    assert error.which == "CA certificate"
 
 
 @pytest.mark.parametrize(

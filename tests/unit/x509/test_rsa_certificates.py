@@ -25,6 +25,7 @@ from tlcp.x509.chain import verify_chain
 from tlcp.x509.identity import Identity
 from tlcp.x509.pair import verify_pair
 from tlcp.x509.trust import TrustStore, read_ca_directory, read_cas
+from unit.x509.minting import mint_leaf
 
 CA = RsaCA.create()
 PARTY = CA.issue_party("a server")
@@ -150,16 +151,25 @@ def test_an_rsa_ca_vouches_for_no_sm2_certificate() -> None:
         leaf.verify_signed_by(ca)
     assert problem_of(caught) is CertificateProblem.UNSUPPORTED_KEY
     crossed = _signed_by_rsa(leaf)
+    crossed.verify_signed_by(ca)  # so it is; that it does not count, verify_chain says
+    root = rsa_certificate("A root", CA.key.public_key(), "ca", "A root", CA.key)
+    day = datetime.timedelta(days=1)
+    below = mint_leaf(
+        "x", None, issuer_name=root.subject, not_before=NOW - day, not_after=NOW + day
+    )
+    crossed = _signed_by_rsa(below.cert)
     with pytest.raises(CertificateVerifyError, match="is signed with") as caught:
-        crossed.verify_signed_by(ca)
+        verify_chain(crossed, (), TrustStore([root]), now=NOW, purpose="server")
     assert problem_of(caught) is CertificateProblem.UNSUPPORTED_KEY
+    path = verify_chain(crossed, (), TrustStore([root]), now=NOW, purpose="server", mixed=True)
+    assert path == (crossed, root)
 
 
 def _signed_by_rsa(leaf: Certificate) -> Certificate:
     """The same certificate with the algorithm and a right signature of the RSA root."""
     old = bytes.fromhex("300a06082a811ccf55018375")
     new = bytes.fromhex("300d06092a864886f70d01010b0500")
-    tbs = leaf._tbs_der
+    tbs = leaf.tbs_der
     if old not in tbs:
         old = bytes.fromhex("300c06082a811ccf550183750500")
     inner = tbs[4:].replace(old, new)

@@ -1,0 +1,278 @@
+"""Name constraints: which names a CA may vouch for, and all CAs below it.
+
+Checked of a certificate below: its subject (directoryName), the e-mail addresses in its subject
+(rfc822Name), and every entry of its subjectAltName. A CA's permitted subtrees of one form bind the
+names of that form alone; its excluded subtrees always win.
+
+A wildcard is inside of a permitted subtree if all its names are, and inside of an excluded one if
+any of its names is. ``.example.com`` as a DNS constraint means the names below and not the domain
+itself, as other verifiers take it.
+
+Constraints of other forms (URIs, for one) are not evaluated: a certificate below that has a name
+of such a form is refused, one without is not concerned.
+
+Spec: RFC 5280 4.2.1.10, 6.1.3 (b) and (c), 6.1.4 (g)
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Annotated, Any, Final
+
+from cryptography import x509
+from cryptography.hazmat import asn1
+from cryptography.x509.oid import ExtensionOID, NameOID
+
+from tlcp.errors import CertificateProblem, CertificateVerifyError
+from tlcp.x509.certificate import Certificate
+from tlcp.x509.dn import CanonicalName, canonical_name, is_readable
+from tlcp.x509.work import Work
+
+__all__ = ["check_name_constraints"]
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}")
+_SHOWN: Final = 100  # characters of a name in an error
+_FORMS: Final[dict[type[x509.GeneralName], str]] = {
+    x509.DNSName: "DNS name",
+    x509.IPAddress: "IP address",
+    x509.DirectoryName: "directory name",
+    x509.RFC822Name: "e-mail address",
+    x509.UniformResourceIdentifier: "URI",
+    x509.OtherName: "otherName",
+    x509.RegisteredID: "registered ID",
+}
+
+
+@asn1.sequence
+class _Subtree:
+    base: asn1.TLV
+    minimum: Annotated[int, asn1.Implicit(0), asn1.Default(0)]
+    maximum: Annotated[int | None, asn1.Implicit(1)]
+
+
+@asn1.sequence
+class _Subtrees:
+    permitted: Annotated[list[_Subtree] | None, asn1.Implicit(0)]
+    excluded: Annotated[list[_Subtree] | None, asn1.Implicit(1)]
+
+
+def check_name_constraints(
+    ca: Certificate, below: Sequence[Certificate], work: Work, where: str
+) -> None:
+    """Check the names of the certificates below a CA against its name constraints, if it has any.
+
+    Args:
+        ca: whose constraints.
+        below: the path up to it, the end certificate first.
+        work: is charged.
+        where: ends the errors: "in the chain of ...".
+
+    Raises:
+        CertificateVerifyError: NAME_NOT_PERMITTED, NAME_EXCLUDED; UNSUPPORTED_CONSTRAINT when a
+            constraint cannot be evaluated on a name that it is about, or makes no sense;
+            TOO_MUCH_WORK.
+
+    Spec: RFC 5280 6.1.3 (b) and (c)
+    """
+    constraints = ca.extension(x509.NameConstraints)
+    if constraints is None:
+        return
+    check = _Check(ca, constraints, work, where)
+    for place, certificate in enumerate(below):
+        if place == 0 or not certificate.self_issued:
+            check.certificate(certificate)
+
+
+class _Check:
+    """The constraints of one CA, at work."""
+
+    def __init__(
+        self, ca: Certificate, constraints: x509.NameConstraints, work: Work, where: str
+    ) -> None:
+        self.ca, self.work, self.where = ca, work, where
+        permitted = constraints.permitted_subtrees or ()
+        excluded = constraints.excluded_subtrees or ()
+        work.compare_names(len(permitted) + len(excluded))  # to read them is work as well
+        self._check_limits()
+        self.permitted, self.excluded = self._by_form(permitted), self._by_form(excluded)
+
+    def certificate(self, certificate: Certificate) -> None:
+        """Check every name of a certificate."""
+        for name in _names(certificate):
+            form = type(name)
+            permitted, excluded = self.permitted.get(form), self.excluded.get(form, [])
+            self.work.compare_names(1)
+            if permitted is None and not excluded:
+                continue
+            self._check_readable(certificate, name)
+            value = _value(name)
+            # a directory name costs what it is long
+            size = max(len(value), 1) if form is x509.DirectoryName else 1
+            self.work.compare_names(size * (len(permitted or ()) + len(excluded)))
+            overlaps, contains = _overlaps(form), _COMPARED[form]
+            if any(overlaps(base, value) for base in excluded):
+                raise self._refused(certificate, name, CertificateProblem.NAME_EXCLUDED)
+            if permitted is not None and not any(contains(base, value) for base in permitted):
+                raise self._refused(certificate, name, CertificateProblem.NAME_NOT_PERMITTED)
+
+    def _check_limits(self) -> None:
+        raw = self.ca.extension_der(ExtensionOID.NAME_CONSTRAINTS)
+        try:
+            parsed = asn1.decode_der(_Subtrees, raw or b"")
+        except ValueError as error:
+            raise self._unsupported("not in DER's form") from error
+        for subtree in (*(parsed.permitted or ()), *(parsed.excluded or ())):
+            if subtree.minimum != 0 or subtree.maximum is not None:
+                raise self._unsupported("a minimum or maximum, which nobody defines")
+
+    def _by_form(
+        self, subtrees: Iterable[x509.GeneralName]
+    ) -> dict[type[x509.GeneralName], list[Any]]:
+        found: dict[type[x509.GeneralName], list[Any]] = {}
+        for base in subtrees:
+            if not _makes_sense(base):
+                raise self._unsupported(f"the {_form(base)} {_text(base)}, which is none")
+            found.setdefault(type(base), []).append(_value(base))
+        return found
+
+    def _check_readable(self, certificate: Certificate, name: x509.GeneralName) -> None:
+        if type(name) in _COMPARED and _can_compare(name):
+            return
+        raise CertificateVerifyError(
+            CertificateProblem.UNSUPPORTED_CONSTRAINT,
+            f"the CA {self.ca} constrains {_form(name)}s, and that of {certificate} cannot be "
+            f"compared: {_text(name)}, {self.where}",
+            which="CA certificate",
+            expected="DNS, IP, directory or e-mail names in their right form (RFC 5280 4.2.1.10)",
+            hint=f"Issue {certificate} without this name, or the CA without this constraint",
+        )
+
+    def _unsupported(self, what: str) -> CertificateVerifyError:
+        return CertificateVerifyError(
+            CertificateProblem.UNSUPPORTED_CONSTRAINT,
+            f"the name constraints of the CA {self.ca} have {what}, {self.where}",
+            which="CA certificate",
+            expected="nameConstraints as in RFC 5280 4.2.1.10",
+            hint="Replace the CA certificate",
+        )
+
+    def _refused(
+        self, certificate: Certificate, name: x509.GeneralName, problem: CertificateProblem
+    ) -> CertificateVerifyError:
+        excluded = problem is CertificateProblem.NAME_EXCLUDED
+        verb = "excludes" if excluded else "does not permit"
+        return CertificateVerifyError(
+            problem,
+            f"the CA {self.ca} {verb} the {_form(name)} {_text(name)} of {certificate}, "
+            + self.where,
+            which="CA certificate",
+            expected="names within its name constraints (RFC 5280 4.2.1.10)",
+            hint=f"Issue {certificate} for other names, or from a CA that may vouch for these",
+        )
+
+
+def _names(certificate: Certificate) -> Iterator[x509.GeneralName]:
+    subject = certificate.subject
+    if subject.rdns:
+        yield x509.DirectoryName(subject)
+    for attribute in subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS):
+        address = str(attribute.value)
+        # what is not ASCII is no address: an empty one cannot be compared either
+        yield x509.RFC822Name(address if address.isascii() else "")
+    yield from certificate.extension(x509.SubjectAlternativeName) or ()
+
+
+# ---- one name, one subtree, both as _value gives them ------------------------------------------
+
+
+def _value(name: x509.GeneralName) -> Any:
+    """What is compared of a name or a constraint."""
+    if isinstance(name, x509.DirectoryName):
+        return canonical_name(name.value)
+    if isinstance(name, x509.RFC822Name):
+        local, _, host = name.value.rpartition("@")
+        return local, host.lower()
+    return name.value.lower() if isinstance(name, x509.DNSName) else name.value
+
+
+def _overlaps(form: type[x509.GeneralName]) -> Callable[[Any, Any], bool]:
+    """Whether some of what a name stands for is inside of a subtree."""
+    return _overlaps_host if form is x509.DNSName else _COMPARED[form]
+
+
+def _overlaps_host(base: str, name: str) -> bool:
+    # "*.example.com" is also "www.example.com"
+    return _contains_host(base, name) or (
+        name.startswith("*.") and base.partition(".")[2] == name[2:]
+    )
+
+
+def _contains_host(base: str, name: str) -> bool:
+    if base.startswith("."):
+        return name.endswith(base)
+    return base in ("", name) or name.endswith("." + base)
+
+
+def _contains_address(base: IPNetwork, name: IPAddress) -> bool:
+    return name in base  # of another version: not in it
+
+
+def _contains_directory(base: CanonicalName, name: CanonicalName) -> bool:
+    return base == name[: len(base)]
+
+
+def _contains_mailbox(base: tuple[str, str], name: tuple[str, str]) -> bool:
+    if base[0]:
+        return name == base
+    return name[1].endswith(base[1]) if base[1].startswith(".") else name[1] == base[1]
+
+
+#: Whether all of what a name stands for is inside of a subtree.
+_COMPARED: Final[dict[type[x509.GeneralName], Callable[[Any, Any], bool]]] = {
+    x509.DNSName: _contains_host,
+    x509.IPAddress: _contains_address,
+    x509.DirectoryName: _contains_directory,
+    x509.RFC822Name: _contains_mailbox,
+}
+
+
+def _can_compare(name: x509.GeneralName) -> bool:
+    """Is a certificate's name in its right form?"""
+    if isinstance(name, x509.DNSName):
+        return _is_host(name.value.removeprefix("*."))
+    if isinstance(name, x509.RFC822Name):
+        local, _, host = name.value.rpartition("@")
+        return bool(local) and _is_host(host)
+    if isinstance(name, x509.DirectoryName):
+        return is_readable(name.value)
+    return isinstance(name.value, ipaddress.IPv4Address | ipaddress.IPv6Address)
+
+
+def _makes_sense(base: x509.GeneralName) -> bool:
+    """Is a constraint in its right form?"""
+    if isinstance(base, x509.DNSName):
+        return base.value == "" or _is_host(base.value.removeprefix("."))
+    if isinstance(base, x509.RFC822Name):
+        local, at, host = base.value.rpartition("@")
+        return (bool(local) and _is_host(host)) if at else _is_host(host.removeprefix("."))
+    if isinstance(base, x509.IPAddress):
+        return isinstance(base.value, ipaddress.IPv4Network | ipaddress.IPv6Network)
+    return not isinstance(base, x509.DirectoryName) or is_readable(base.value)
+
+
+def _is_host(text: str) -> bool:
+    return len(text) <= 253 and bool(_HOST.fullmatch(text))
+
+
+def _form(name: x509.GeneralName) -> str:
+    return _FORMS.get(type(name), "name")
+
+
+def _text(name: x509.GeneralName) -> str:
+    value = name.value
+    text = value.rfc4514_string() if isinstance(value, x509.Name) else str(value)
+    return repr(text[:_SHOWN] + ("..." if len(text) > _SHOWN else ""))
