@@ -13,6 +13,7 @@ from tlcp.cli.options import examples
 from tlcp.cli.output import Printer
 from tlcp.errors import ConfigError
 from tlcp.pki.ca import CertificateAuthority
+from tlcp.pki.directory import CADirectory
 
 __all__ = ["pki"]
 
@@ -37,14 +38,27 @@ def pki() -> None:
 @click.argument("directory", type=_DIRECTORY, metavar="DIR")
 @click.option("--cn", default="TLCP Root CA", show_default=True, help="Common name of the CA.")
 @click.option("--days", type=_DAYS, default=3650, show_default=True, help="How long it is valid.")
+@click.option("--crl-url", default="", help="Where its CRL can be had; goes into certificates.")
+@click.option("--ocsp-url", default="", help="Where it answers OCSP; goes into certificates.")
 @click.option("--force", is_flag=True, help="Replace a CA that is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
-def init(directory: Path, cn: str, days: int, force: bool, as_json: bool) -> None:
-    """Make a root CA in DIR: ca.crt to give away, ca.key to guard."""
+def init(
+    directory: Path,
+    cn: str,
+    days: int,
+    crl_url: str,
+    ocsp_url: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Make a root CA in DIR: ca.crt to give away, ca.key to guard, ca.json to keep."""
     _keep(directory, ("ca.crt", "ca.key"), force)
     orphans = sorted(path.name.removesuffix(".sign.crt") for path in directory.glob("*.sign.crt"))
-    authority = CertificateAuthority.create(cn, lifetime_days=days)
-    paths = authority.save(directory, force=force)
+    authority = CertificateAuthority.create(
+        cn, lifetime_days=days, crl_url=crl_url, ocsp_url=ocsp_url
+    )
+    CADirectory.create(directory, authority, force=force)
+    paths = (directory / "ca.crt", directory / "ca.key")
     facts: dict[str, object] = {
         "files": {path.name: str(path) for path in paths},
         "ca": certificate_facts(authority.certificate),
@@ -80,17 +94,14 @@ def issue(
 
     A server needs a --host for every name that clients will use; a client needs none.
     """
-    if name == "ca":
-        raise ConfigError("the name 'ca' is the CA's own; choose another one")
     _keep(directory, [f"{name}.{part}" for part in _PARTS], force)
     if not (directory / "ca.crt").exists():
         here = shlex.quote(str(directory))
         raise ConfigError(f"there is no CA in {directory}; make one with `tlcp pki init {here}`")
-    authority = CertificateAuthority.load(directory)
-    pair = authority.issue_pair(cn or name, hosts, lifetime_days=days)
-    if pair.sign_cert.not_after == authority.certificate.not_after:
+    authority = CADirectory.open(directory)
+    pair, paths = authority.issue_pair(name, hosts, common_name=cn, lifetime_days=days, force=force)
+    if pair.sign_cert.not_after == authority.authority.certificate.not_after:
         Printer().say(f"valid until the CA ends, {pair.sign_cert.not_after:%Y-%m-%d}")
-    paths = pair.save(directory, name, force=force)
     facts: dict[str, object] = {
         "files": {path.name: str(path) for path in paths},
         "sign": certificate_facts(pair.sign_cert),

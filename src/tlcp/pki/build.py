@@ -16,7 +16,7 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat import asn1
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from tlcp.crypto.keyfile import EC_PUBLIC_KEY, SM2_CURVE, EcAlgorithm
 from tlcp.crypto.pem import to_pem
@@ -35,6 +35,7 @@ __all__ = [
     "key_identifier",
     "key_usage",
     "public_key_info",
+    "status_urls",
     "subject_alternative_name",
     "time_der",
 ]
@@ -145,6 +146,29 @@ def subject_alternative_name(hosts: Iterable[str]) -> Extension | None:
     """
     names = [_general_name(host) for host in dict.fromkeys(hosts)]
     return (x509.SubjectAlternativeName(names), False) if names else None
+
+
+def status_urls(crl_url: str, ocsp_url: str) -> list[Extension]:
+    """Make cRLDistributionPoints and authorityInfoAccess; nothing for an empty URL.
+
+    Raises:
+        ConfigError: a URL is not ASCII.
+
+    Spec: RFC 5280 4.2.1.13, 4.2.2.1
+    """
+    made: list[Extension] = []
+    try:
+        if crl_url:
+            uri = x509.UniformResourceIdentifier(crl_url)
+            point = x509.DistributionPoint([uri], None, None, None)
+            made.append((x509.CRLDistributionPoints([point]), False))
+        if ocsp_url:
+            uri = x509.UniformResourceIdentifier(ocsp_url)
+            access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, uri)
+            made.append((x509.AuthorityInformationAccess([access]), False))
+    except ValueError as error:
+        raise ConfigError(f"cannot put a URL into a certificate: {error}") from error
+    return made
 
 
 def key_identifier(public_point: bytes) -> x509.SubjectKeyIdentifier:

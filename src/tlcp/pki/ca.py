@@ -6,6 +6,7 @@ certificates (GmSSL refuses an empty one).
 
 A CA lives in a directory: ``ca.crt``, ``ca.key``, and for each pair ``NAME.sign.crt``,
 ``NAME.sign.key``, ``NAME.enc.crt``, ``NAME.enc.key``.  Keys are PKCS#8 in the clear, mode 0600.
+What a CA remembers of what it issued is in ``directory.py``.
 
 Spec: GB/T 38636-2020 6.4.5.3; GB/T 20518-2018 5.2; RFC 5280 4
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -33,8 +34,10 @@ from tlcp.pki.build import (
     certificate_pem,
     key_identifier,
     key_usage,
+    status_urls,
     subject_alternative_name,
 )
+from tlcp.pki.csr import CertificateRequest
 from tlcp.pki.files import write_files
 from tlcp.x509.certificate import Certificate, load_pem_certificates
 from tlcp.x509.identity import Identity
@@ -48,6 +51,8 @@ _PURPOSES: Final = (
     x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
     False,
 )
+_SERIAL_TRIES: Final = 64
+_Period = tuple[datetime.datetime, datetime.datetime]
 _BACKDATE: Final = datetime.timedelta(minutes=5)  # the peer's clock may be behind ours
 
 
@@ -82,17 +87,21 @@ class IssuedPair:
             ConfigError: the name is not a plain file name, a file is there already and ``force``
                 is not given, or the directory cannot be written.
         """
+        return write_files(directory, self.files(name), force=force)
+
+    def files(self, name: str) -> dict[str, bytes]:
+        """What ``save`` writes: file name -> PEM, the private keys in the clear."""
         above = [certificate.der for certificate in self.chain]
-        return write_files(
-            directory,
-            {
-                f"{name}.sign.crt": certificate_pem(self.sign_cert.der, *above),
-                f"{name}.sign.key": dump_private_key(self.sign_key),
-                f"{name}.enc.crt": certificate_pem(self.enc_cert.der, *above),
-                f"{name}.enc.key": dump_private_key(self.enc_key),
-            },
-            force=force,
-        )
+        return {
+            f"{name}.sign.crt": certificate_pem(self.sign_cert.der, *above),
+            f"{name}.sign.key": dump_private_key(self.sign_key),
+            f"{name}.enc.crt": certificate_pem(self.enc_cert.der, *above),
+            f"{name}.enc.key": dump_private_key(self.enc_key),
+        }
+
+
+def _always_free(_: int) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +114,17 @@ class CertificateAuthority:
         chain: what its subscribers send above their pair: empty for a root, else this CA's
             certificate and those above it, without the root.
         random: source of keys and serial numbers: n -> n bytes.
+        claim: takes a serial number for good; False if it was given away before.
+        crl_url, ocsp_url: where its subscribers' status can be had; goes into what it issues.
     """
 
     certificate: Certificate
     key: SM2PrivateKey = field(repr=False)
     chain: tuple[Certificate, ...] = ()
     random: Random = field(default=os.urandom, repr=False)
+    claim: Callable[[int], bool] = field(default=_always_free, repr=False)
+    crl_url: str = ""
+    ocsp_url: str = ""
 
     @classmethod
     def create(
@@ -122,6 +136,8 @@ class CertificateAuthority:
         now: datetime.datetime | None = None,
         lifetime_days: int = 3650,
         random: Random = os.urandom,
+        crl_url: str = "",
+        ocsp_url: str = "",
     ) -> CertificateAuthority:
         """Make a new root CA.
 
@@ -132,6 +148,8 @@ class CertificateAuthority:
             now: validity begins five minutes earlier; None = the system clock.
             lifetime_days: how long it is valid.
             random: n -> n bytes.
+            crl_url: where its CRL can be had; goes into what it issues. "" leaves it out.
+            ocsp_url: where it answers OCSP requests, likewise.
 
         Raises:
             ConfigError: a part of the name is not allowed.
@@ -153,7 +171,9 @@ class CertificateAuthority:
                 (key_identifier(key.public_point), False),
             ],
         )
-        return cls(Certificate.from_der(der), key, random=random)
+        return cls(
+            Certificate.from_der(der), key, random=random, crl_url=crl_url, ocsp_url=ocsp_url
+        )
 
     @classmethod
     def load(cls, directory: str | Path) -> CertificateAuthority:
@@ -224,10 +244,79 @@ class CertificateAuthority:
         """
         subject = build_name(name, organization=organization, country=country)
         names = subject_alternative_name(hosts)
-        shared = [_PURPOSES] + ([names] if names else [])
         period = _period(now, lifetime_days)
-        sign_cert, sign_key = self._issue(subject, period, [_SIGN_USAGE, *shared])
-        enc_cert, enc_key = self._issue(subject, period, [_ENC_USAGE, *shared])
+        sign_key, enc_key = (SM2PrivateKey.generate(random=self.random) for _ in range(2))
+        pair = self._pair(subject, names, sign_key.public_point, enc_key.public_point, period)
+        return IssuedPair(pair[0], sign_key, pair[1], enc_key, self.chain)
+
+    def issue_for(
+        self,
+        request: CertificateRequest,
+        hosts: Iterable[str] | None = None,
+        *,
+        now: datetime.datetime | None = None,
+        lifetime_days: int = 397,
+    ) -> tuple[Certificate, Certificate, SM2PrivateKey]:
+        """Issue a pair for a request: its key signs, and we make the key that encrypts.
+
+        Args:
+            request: a CSR, whose signature was checked when it was read.
+            hosts: the subjectAltName; None takes the request's.
+            now: when the validity begins (five minutes earlier); None = the system clock.
+            lifetime_days: how long they are valid; never longer than the CA.
+
+        Returns:
+            The signing certificate, the encryption certificate and its private key, which is to be
+            delivered in an SM2EnvelopedKey.
+
+        Raises:
+            ConfigError: a host is not allowed.
+
+        Spec: GB/T 35276-2017 7.4; GM/T 0014-2012 (the CA makes the encryption key)
+        """
+        names = request.names if hosts is None else subject_alternative_name(hosts)
+        key = SM2PrivateKey.generate(random=self.random)
+        sign_cert, enc_cert = self._pair(
+            request.subject,
+            names,
+            request.public_point,
+            key.public_point,
+            _period(now, lifetime_days),
+        )
+        return sign_cert, enc_cert, key
+
+    def renew(
+        self,
+        pair: Identity,
+        *,
+        keep_keys: bool = False,
+        now: datetime.datetime | None = None,
+        lifetime_days: int = 397,
+    ) -> IssuedPair:
+        """Issue a pair again, for the same subject and names.
+
+        Args:
+            pair: what this CA, or one before it, has issued.
+            keep_keys: certify the same keys; False makes new ones, which is better.
+            now: when the validity begins (five minutes earlier); None = the system clock.
+            lifetime_days: how long they are valid; never longer than the CA.
+
+        Raises:
+            ConfigError: there is no encryption certificate, or the keys are not in software.
+        """
+        sign_key, enc_key = pair.sign_key, pair.enc_key
+        if not keep_keys:
+            sign_key, enc_key = (SM2PrivateKey.generate(random=self.random) for _ in range(2))
+        if not (isinstance(sign_key, SM2PrivateKey) and isinstance(enc_key, SM2PrivateKey)):
+            raise ConfigError("only a pair with two SM2 keys in files can be renewed with its keys")
+        old = pair.sign_cert.extension(x509.SubjectAlternativeName)
+        sign_cert, enc_cert = self._pair(
+            pair.sign_cert.subject,
+            None if old is None else (old, False),
+            sign_key.public_point,
+            enc_key.public_point,
+            _period(now, lifetime_days),
+        )
         return IssuedPair(sign_cert, sign_key, enc_cert, enc_key, self.chain)
 
     def issue_intermediate(
@@ -258,37 +347,58 @@ class CertificateAuthority:
             (x509.BasicConstraints(ca=True, path_length=path_length), True),
             _CA_USAGE,
         ]
-        certificate, key = self._issue(subject, _period(now, lifetime_days), extensions)
+        key = SM2PrivateKey.generate(random=self.random)
+        period = _period(now, lifetime_days)
+        certificate = self._certify(subject, key.public_point, period, extensions)
         return CertificateAuthority(certificate, key, (certificate, *self.chain), self.random)
 
-    def _issue(
+    def _pair(
         self,
         subject: x509.Name,
-        period: tuple[datetime.datetime, datetime.datetime],
-        extensions: list[Extension],
-    ) -> tuple[Certificate, SM2PrivateKey]:
-        key = SM2PrivateKey.generate(random=self.random)
+        names: Extension | None,
+        sign_point: bytes,
+        enc_point: bytes,
+        period: _Period,
+    ) -> tuple[Certificate, Certificate]:
+        """Both certificates, alike in all but usage and key."""
+        shared = [_PURPOSES, *([names] if names else []), *status_urls(self.crl_url, self.ocsp_url)]
+        return (
+            self._certify(subject, sign_point, period, [_SIGN_USAGE, *shared]),
+            self._certify(subject, enc_point, period, [_ENC_USAGE, *shared]),
+        )
+
+    def _certify(
+        self, subject: x509.Name, point: bytes, period: _Period, extensions: list[Extension]
+    ) -> Certificate:
         authority = authority_key_id(self.certificate.subject_key_id)
         der = build_certificate(
             subject=subject,
-            subject_point=key.public_point,
+            subject_point=point,
             issuer=self.certificate.subject,
             signer=self.key,
-            serial_number=_serial(self.random),
+            serial_number=self._new_serial(),
             not_before=period[0],
             not_after=min(period[1], self.certificate.not_after),
             extensions=[
                 *extensions,
-                (key_identifier(key.public_point), False),
+                (key_identifier(point), False),
                 *([authority] if authority else []),
             ],
         )
-        return Certificate.from_der(der), key
+        return Certificate.from_der(der)
+
+    def _new_serial(self) -> int:
+        for _ in range(_SERIAL_TRIES):
+            serial = _serial(self.random)
+            if self.claim(serial):
+                return serial
+        raise ConfigError(
+            f"{_SERIAL_TRIES} serial numbers in a row were given away before: "
+            "the random source is broken"
+        )
 
 
-def _period(
-    now: datetime.datetime | None, lifetime_days: int
-) -> tuple[datetime.datetime, datetime.datetime]:
+def _period(now: datetime.datetime | None, lifetime_days: int) -> _Period:
     if lifetime_days < 1:
         raise ConfigError(f"a certificate cannot live {lifetime_days} days; give at least 1")
     start = now or datetime.datetime.now(datetime.UTC)

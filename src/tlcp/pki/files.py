@@ -1,30 +1,24 @@
-"""Write certificate and key files: all or nothing for each, and never by accident over another.
-
-The order matters to whoever reads while we write: a file appears complete or not at all.
-"""
+"""Write certificate and key files: all or nothing, and never by accident over another."""
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from tlcp.errors import ConfigError
+from tlcp.pki.transaction import commit, locked
 
-__all__ = ["write_files"]
+__all__ = ["check_names", "make_directory", "refuse_present", "write_files"]
 
 _PLAIN: Final = re.compile(r"^[\w*][\w .@*+=-]*$")
-_KEY_MODE: Final = 0o600
-_CERTIFICATE_MODE: Final = 0o644
 
 
 def write_files(
     directory: str | Path, contents: Mapping[str, bytes], *, force: bool = False
 ) -> tuple[Path, ...]:
-    """Write files into a directory, made if needed; ``*.key`` gets mode 0600.
+    """Write files into a directory, made if needed, as one change; keys get mode 0600.
 
     Args:
         directory: where.
@@ -39,34 +33,48 @@ def write_files(
             or the system refuses.
     """
     folder = Path(directory)
-    for name in contents:
+    check_names(contents)
+    if not force:
+        refuse_present(folder, contents)  # before the directory is made or locked
+    make_directory(folder)
+    with locked(folder):
+        if not force:
+            refuse_present(folder, contents)
+        commit(folder, contents)
+    return tuple(folder / name for name in contents)
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse what is no plain file name.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    for name in names:
         if not _PLAIN.match(name):
             raise ConfigError(
                 f"{name!r} cannot be a file name here: use letters, digits, spaces, . _ - @"
             )
-    paths = tuple(folder / name for name in contents)
-    present = [str(path) for path in paths if path.exists()]
-    if present and not force:
+
+
+def refuse_present(directory: Path, names: Iterable[str]) -> None:
+    """Refuse to write over files.
+
+    Raises:
+        ConfigError: some are there.
+    """
+    present = [str(directory / name) for name in names if (directory / name).exists()]
+    if present:
         raise ConfigError(f"{', '.join(present)} exists already; nothing was written")
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory, and those above it, where they are missing.
+
+    Raises:
+        ConfigError: the system refuses.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, data in zip(paths, contents.values(), strict=True):
-            _write(path, data, _KEY_MODE if path.suffix == ".key" else _CERTIFICATE_MODE)
+        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"cannot write into {folder}: {error.strerror}") from error
-    return paths
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    # mkstemp makes the file with mode 0600: a key is never readable by others, not for a moment.
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        raise ConfigError(f"cannot write into {directory}: {error.strerror}") from error

@@ -1,0 +1,463 @@
+"""A CA in a directory, for any number of processes at once.
+
+::
+
+    ca.crt  ca.key          the CA's own; an intermediate's chain follows in ca.crt
+    ca.json                 what it has issued and revoked: ``index.py``
+    NAME.sign.crt ...       what it has issued
+    ca.crl                  the last CRL
+
+Every method takes the directory's lock and makes its changes all or none, so nothing is lost or
+given away twice, whoever dies when.
+
+Spec: GB/T 20518-2018; RFC 5280 5; RFC 6960
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from tlcp.crypto.keyfile import dump_private_key
+from tlcp.errors import ConfigError
+from tlcp.pki.build import certificate_pem
+from tlcp.pki.ca import CertificateAuthority, IssuedPair
+from tlcp.pki.crl import REASONS, build_crl, crl_pem
+from tlcp.pki.files import check_names, make_directory, refuse_present
+from tlcp.pki.index import Index, IssuedCertificate, Use
+from tlcp.pki.ocsp import OcspAnswer, build_ocsp_response
+from tlcp.pki.transaction import commit, locked
+from tlcp.x509.certificate import Certificate, load_pem_certificates
+from tlcp.x509.identity import Identity
+from tlcp.x509.ocsp import OcspCertId
+
+__all__ = ["CADirectory"]
+
+_INDEX: Final = "ca.json"
+_PAIR: Final = ("sign.crt", "sign.key", "enc.crt", "enc.key")
+_SKEW: Final = datetime.timedelta(minutes=5)  # the peer's clock may be behind ours
+
+
+@dataclass(slots=True)
+class _Change:
+    """A CA, locked: what is put here is written at the end, with the index."""
+
+    authority: CertificateAuthority
+    index: Index
+    folder: Path
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def put(self, contents: Mapping[str, bytes], *, force: bool) -> tuple[Path, ...]:
+        check_names(contents)
+        if not force:
+            refuse_present(self.folder, contents)
+        self.files.update(contents)
+        return tuple(self.folder / name for name in contents)
+
+
+@dataclass(frozen=True, slots=True)
+class CADirectory:
+    """A CA and what it remembers.
+
+    Attributes:
+        path: the directory.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        authority: CertificateAuthority,
+        *,
+        force: bool = False,
+    ) -> CADirectory:
+        """Put a CA that has issued nothing into a directory, which is made if needed.
+
+        Args:
+            path: the directory.
+            authority: root or intermediate; its URLs are remembered.
+            force: replace the CA that is there, and forget what that one has issued.
+
+        Raises:
+            ConfigError: there is a CA already, or the directory cannot be written.
+        """
+        folder = Path(path)
+        certificates = authority.chain or (authority.certificate,)
+        contents = {
+            "ca.crt": certificate_pem(*(certificate.der for certificate in certificates)),
+            "ca.key": dump_private_key(authority.key),
+            _INDEX: Index(crl_url=authority.crl_url, ocsp_url=authority.ocsp_url).dump(),
+        }
+        if not force:
+            refuse_present(folder, contents)
+        make_directory(folder)
+        with locked(folder):
+            if not force:
+                refuse_present(folder, contents)
+            commit(folder, contents)
+        return cls(folder)
+
+    @classmethod
+    def open(cls, path: str | Path) -> CADirectory:
+        """Use the CA that is in a directory.
+
+        Raises:
+            ConfigError: there is none, or it is damaged.
+        """
+        directory = cls(Path(path))
+        with directory._change():
+            pass
+        return directory
+
+    @property
+    def authority(self) -> CertificateAuthority:
+        """The CA itself, as it is now; what it issues on its own is not remembered.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        with self._change() as change:
+            return change.authority
+
+    @property
+    def issued(self) -> tuple[IssuedCertificate, ...]:
+        """What it has issued, the oldest first.
+
+        Raises:
+            ConfigError: the index is damaged.
+        """
+        with self._change() as change:
+            return tuple(change.index.issued.values())
+
+    def issue_pair(
+        self,
+        name: str,
+        hosts: Iterable[str] = (),
+        *,
+        common_name: str | None = None,
+        now: datetime.datetime | None = None,
+        lifetime_days: int = 397,
+        force: bool = False,
+    ) -> tuple[IssuedPair, tuple[Path, ...]]:
+        """Issue a pair and write NAME.sign.crt, NAME.sign.key, NAME.enc.crt, NAME.enc.key.
+
+        Args:
+            name: of the files.
+            hosts: DNS names and IP addresses; none leaves subjectAltName out.
+            common_name: CN of both certificates; None takes ``name``.
+            now: when the validity begins (five minutes earlier); None = the system clock.
+            lifetime_days: how long they are valid; never longer than the CA.
+            force: replace files that are there.
+
+        Returns:
+            The pair and the four paths.
+
+        Raises:
+            ConfigError: a name or host is not allowed, a file is there, or cannot be written.
+        """
+        _refuse_own_name(name)
+        with self._change() as change:
+            pair = change.authority.issue_pair(
+                common_name or name, hosts, now=now, lifetime_days=lifetime_days
+            )
+            return pair, _keep_pair(change, pair, name, force=force)
+
+    def issue_intermediate(
+        self,
+        path: str | Path,
+        common_name: str,
+        *,
+        path_length: int | None = 0,
+        now: datetime.datetime | None = None,
+        lifetime_days: int = 1825,
+        crl_url: str = "",
+        ocsp_url: str = "",
+        force: bool = False,
+    ) -> CADirectory:
+        """Issue a CA below this one, into a directory of its own.
+
+        Args:
+            path: the new CA's directory.
+            common_name: CN of its name.
+            path_length: how many CAs may follow below it; None = no limit.
+            now: when the validity begins (five minutes earlier); None = the system clock.
+            lifetime_days: how long it is valid; never longer than this CA.
+            crl_url: where the new CA's CRL can be had, for what it will issue.
+            ocsp_url: where it answers OCSP requests, likewise.
+            force: replace the CA that is there.
+
+        Raises:
+            ConfigError: a part of the name is not allowed, or there is a CA already.
+        """
+        if Path(path).resolve() == self.path.resolve():
+            raise ConfigError(f"{path} is this CA's own directory; give the new one another")
+        if not force:
+            refuse_present(Path(path), ("ca.crt", "ca.key", _INDEX))
+        with self._change() as change:
+            made = change.authority.issue_intermediate(
+                common_name, path_length=path_length, now=now, lifetime_days=lifetime_days
+            )
+            change.index.record(made.certificate, Path(path).name, "ca")
+        # Remembered first: a CA that nobody knows of could not be revoked.
+        made = replace(made, crl_url=crl_url, ocsp_url=ocsp_url)
+        return self.create(path, made, force=force)
+
+    def renew(
+        self,
+        name: str,
+        *,
+        keep_keys: bool = False,
+        now: datetime.datetime | None = None,
+        lifetime_days: int = 397,
+    ) -> tuple[IssuedPair, tuple[Path, ...]]:
+        """Issue the pair NAME again, for the same subject and names, and replace its files.
+
+        The old certificates stay valid until they expire; ``revoke`` them by serial number if they
+        must not.
+
+        Args:
+            name: of the files.
+            keep_keys: certify the same keys; False makes new ones.
+            now: when the validity begins (five minutes earlier); None = the system clock.
+            lifetime_days: how long they are valid; never longer than the CA.
+
+        Returns:
+            The pair and the four paths.
+
+        Raises:
+            ConfigError: there is no such pair, or its files cannot be read.
+        """
+        sign_crt, sign_key, enc_crt, enc_key = (self.path / f"{name}.{part}" for part in _PAIR)
+        with self._change() as change:
+            old = Identity.load(sign_crt, sign_key, enc_crt, enc_key)
+            pair = change.authority.renew(
+                old, keep_keys=keep_keys, now=now, lifetime_days=lifetime_days
+            )
+            return pair, _keep_pair(change, pair, name, force=True)
+
+    def revoke(
+        self,
+        which: str,
+        reason: str | None = None,
+        *,
+        now: datetime.datetime | None = None,
+    ) -> tuple[IssuedCertificate, ...]:
+        """Revoke certificates; the next CRL and OCSP response will say so.
+
+        Args:
+            which: a serial number in hex, or a name: then every certificate of this name that is
+                still valid.
+            reason: a key of ``crl.REASONS``; None gives none.
+            now: since when; None = the system clock.
+
+        Returns:
+            Those that were not revoked before.
+
+        Raises:
+            ConfigError: nothing of this name or number was issued, or the reason is unknown.
+
+        Spec: RFC 5280 5.3.1
+        """
+        if reason is not None and reason not in REASONS:
+            raise ConfigError(f"{reason!r} is no reason; use one of {', '.join(REASONS)}")
+        moment = _moment(now)
+        with self._change() as change:
+            serials = _find(change.index, which, moment)
+            return change.index.revoke(serials, moment, reason)
+
+    def make_crl(
+        self, *, lifetime_days: int = 30, now: datetime.datetime | None = None
+    ) -> tuple[bytes, Path]:
+        """Make the next CRL, and write it to ca.crl as PEM.
+
+        Args:
+            lifetime_days: until the next one must be there.
+            now: when it is made; None = the system clock.
+
+        Returns:
+            DER, and the path.
+
+        Raises:
+            ConfigError: it cannot be written.
+
+        Spec: RFC 5280 5
+        """
+        moment = _moment(now)
+        with self._change() as change:
+            change.index.crl_number += 1
+            own = change.authority.certificate
+            der = build_crl(
+                issuer=own.subject,
+                signer=change.authority.key,
+                this_update=moment - _SKEW,
+                next_update=moment + datetime.timedelta(days=lifetime_days),
+                revoked=change.index.revocations(moment),
+                crl_number=change.index.crl_number,
+                issuer_key_id=own.subject_key_id,
+            )
+            (path,) = change.put({"ca.crl": crl_pem(der)}, force=True)
+            return der, path
+
+    def answer_ocsp(
+        self,
+        ids: Iterable[OcspCertId],
+        *,
+        nonce: bytes | None = None,
+        lifetime_days: int = 7,
+        now: datetime.datetime | None = None,
+    ) -> bytes:
+        """Answer what is asked of certificates: good, revoked, or unknown if we issued none such.
+
+        Args:
+            ids: the certificates; see ``ocsp_ids``.
+            nonce: the request's.
+            lifetime_days: how long the answer may be relied upon.
+            now: when it is made; None = the system clock.
+
+        Returns:
+            DER of the response, signed by the CA itself.
+
+        Raises:
+            ConfigError: the CA cannot be read.
+
+        Spec: RFC 6960 2.2, 4.2.1
+        """
+        moment = _moment(now)
+        with self._change() as change:
+            own = change.authority.certificate
+            return build_ocsp_response(
+                responder=own,
+                signer=change.authority.key,
+                answers=[
+                    _answer(
+                        change.index.issued.get(one.serial_number) if one.is_by(own) else None,
+                        one,
+                        moment,
+                        moment + datetime.timedelta(days=lifetime_days),
+                    )
+                    for one in ids
+                ],
+                produced_at=moment,
+                nonce=nonce,
+            )
+
+    def ocsp_ids(
+        self, which: str, hash_name: str = "sha1", *, now: datetime.datetime | None = None
+    ) -> tuple[OcspCertId, ...]:
+        """The certificates of a name or serial number, as OCSP names them.
+
+        Raises:
+            ConfigError: nothing of this name or number was issued, or the hash is unknown.
+        """
+        with self._change() as change:
+            own = change.authority.certificate
+            serials = _find(change.index, which, _moment(now))
+            return tuple(OcspCertId.of(serial, own, hash_name) for serial in serials)
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[_Change]:
+        if not self.path.is_dir():
+            raise ConfigError(f"there is no CA in {self.path}: it is no directory")
+        with locked(self.path):
+            authority = CertificateAuthority.load(self.path)
+            index, before = self._index(authority)
+            authority = replace(
+                authority,
+                claim=_claimer(index),
+                crl_url=index.crl_url,
+                ocsp_url=index.ocsp_url,
+            )
+            change = _Change(authority, index, self.path)
+            yield change
+            after = index.dump()
+            if change.files or after != before:
+                # The index goes first: nothing may be in the world that it does not know.
+                commit(self.path, {_INDEX: after, **change.files})
+
+    def _index(self, authority: CertificateAuthority) -> tuple[Index, bytes]:
+        path = self.path / _INDEX
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return _adopt(self.path, authority), b""
+        except OSError as error:
+            raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+        return Index.load(data, str(path)), data
+
+
+def _adopt(folder: Path, authority: CertificateAuthority) -> Index:
+    """The index of a CA that has none, because an older version made it: what lies beside it."""
+    index = Index()
+    uses: tuple[tuple[Use, str], ...] = (("sign", ".sign.crt"), ("enc", ".enc.crt"))
+    for use, ending in uses:
+        for path in sorted(folder.glob(f"*{ending}")):
+            with contextlib.suppress(ConfigError, OSError):
+                certificate = load_pem_certificates(path.read_bytes())[0]
+                if certificate.issuer_der == authority.certificate.subject_der:
+                    index.record(certificate, path.name.removesuffix(ending), use)
+    return index
+
+
+def _claimer(index: Index) -> Callable[[int], bool]:
+    """Give each serial number away once, also within one change."""
+    fresh: set[int] = set()
+
+    def claim(serial: int) -> bool:
+        if serial in index.issued or serial in fresh:
+            return False
+        fresh.add(serial)
+        return True
+
+    return claim
+
+
+def _keep_pair(change: _Change, pair: IssuedPair, name: str, *, force: bool) -> tuple[Path, ...]:
+    paths = change.put(pair.files(name), force=force)
+    uses: tuple[tuple[Certificate, Use], ...] = ((pair.sign_cert, "sign"), (pair.enc_cert, "enc"))
+    for certificate, use in uses:
+        change.index.record(certificate, name, use)
+    return paths
+
+
+def _find(index: Index, which: str, now: datetime.datetime) -> list[int]:
+    named = [entry for entry in index.issued.values() if entry.name == which]
+    valid = [entry.serial_number for entry in named if entry.not_after >= now]
+    if valid or named:
+        return valid or [entry.serial_number for entry in named]
+    with contextlib.suppress(ValueError):
+        serial = int(which.replace(":", ""), 16)
+        if serial in index.issued:
+            return [serial]
+    raise ConfigError(
+        f"this CA has issued nothing of the name or serial number {which!r}; "
+        f"`tlcp pki list` shows what it has issued"
+    )
+
+
+def _answer(
+    entry: IssuedCertificate | None,
+    cert_id: OcspCertId,
+    now: datetime.datetime,
+    until: datetime.datetime,
+) -> OcspAnswer:
+    since = now - _SKEW
+    if entry is None:
+        return OcspAnswer(cert_id, "unknown", since, until)
+    if entry.revoked_at is None:
+        return OcspAnswer(cert_id, "good", since, until)
+    return OcspAnswer(cert_id, "revoked", since, until, entry.revoked_at, entry.reason_flag)
+
+
+def _moment(now: datetime.datetime | None) -> datetime.datetime:
+    return (now or datetime.datetime.now(datetime.UTC)).replace(microsecond=0)
+
+
+def _refuse_own_name(name: str) -> None:
+    if name == "ca":
+        raise ConfigError("the name 'ca' is the CA's own; choose another one")

@@ -1,0 +1,144 @@
+"""Change several files of a directory as one: all of them or none, whenever the process may die.
+
+Under the directory's lock, each new content goes to the disk in a file of its own,
+``.tlcp.new.*``.  Then a journal, ``.tlcp.journal``, appears by one rename; it says which of these
+files becomes which.  From that moment on the change is made: the files are renamed and the journal
+deleted, now, or by the next process that takes the lock.  What dies before the journal has changed
+nothing, and its new files are deleted by the next.
+
+Readers that take no lock see each file whole, old or new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from tlcp.errors import ConfigError
+
+__all__ = ["CERTIFICATE_MODE", "KEY_MODE", "commit", "locked", "mode_of"]
+
+KEY_MODE: Final = 0o600
+CERTIFICATE_MODE: Final = 0o644
+
+_JOURNAL: Final = ".tlcp.journal"
+_NEW: Final = ".tlcp.new."
+_LOCK_SECONDS: Final = 60.0  # a change takes milliseconds; a queue of them, seconds
+_LOCK_PAUSE_S: Final = 0.01
+
+
+def mode_of(name: str) -> int:
+    """The mode of a file by its name: certificates are for all, whatever else for its owner."""
+    public = name.endswith((".crt", ".crl", ".csr"))
+    return CERTIFICATE_MODE if public else KEY_MODE
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep other processes and threads out of a directory, and finish what a dead one began.
+
+    The lock is on the directory itself; the system lets go of it when its process ends, however it
+    ends.
+
+    Raises:
+        ConfigError: another process has kept it for a minute, or the directory cannot be used.
+    """
+    try:
+        file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError(f"cannot lock {directory}: {error.strerror}") from error
+    try:
+        try:
+            if not _lock(file):
+                raise ConfigError(
+                    f"another process has kept the lock of {directory} for {_LOCK_SECONDS:.0f} s; "
+                    f"find it with `fuser {directory}`"
+                )
+            _finish(directory)
+        except OSError as error:
+            raise ConfigError(f"cannot write into {directory}: {error.strerror}") from error
+        yield
+    finally:
+        os.close(file)  # and with it the lock
+
+
+def commit(directory: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files, all or none; the caller has the lock.
+
+    Args:
+        directory: which exists.
+        contents: plain file name -> bytes; ``mode_of`` says who may read it.
+
+    Raises:
+        ConfigError: the system refuses; nothing was changed, or the next process finishes it.
+    """
+    try:
+        moves = {_write_new(directory, name, data): name for name, data in contents.items()}
+        journal = _write_new(directory, _JOURNAL, json.dumps(moves).encode())
+        _sync(directory)
+        os.replace(directory / journal, directory / _JOURNAL)
+        _sync(directory)
+        _finish(directory)
+    except OSError as error:
+        with contextlib.suppress(OSError, ConfigError):
+            _finish(directory)  # nothing, or all of it; what is in the way stays for the next one
+        raise ConfigError(f"cannot write into {directory}: {error.strerror}") from error
+
+
+def _finish(directory: Path) -> None:
+    """Do what the journal says, if there is one, and delete what nobody will need."""
+    journal = directory / _JOURNAL
+    try:
+        moves = json.loads(journal.read_bytes())
+    except FileNotFoundError:
+        moves = {}
+    except ValueError:
+        raise ConfigError(f"{journal} is not a journal of tlcp: who wrote it?") from None
+    for new, name in moves.items():
+        with contextlib.suppress(FileNotFoundError):  # renamed before the other one died
+            os.replace(directory / new, directory / name)
+    if moves:
+        _sync(directory)
+        os.unlink(journal)
+    for left in directory.glob(f"{_NEW}*"):
+        os.unlink(left)
+
+
+def _write_new(directory: Path, name: str, data: bytes) -> str:
+    # mkstemp makes the file with mode 0600: a key is never readable by others, not for a moment.
+    handle, path = tempfile.mkstemp(prefix=_NEW, dir=directory)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fchmod(handle, mode_of(name))
+        os.fsync(handle)
+    return os.path.basename(path)
+
+
+def _sync(directory: Path) -> None:
+    """Bring the names to the disk, not only the contents."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _lock(file: int) -> bool:
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOCK_PAUSE_S)
+        else:
+            return True

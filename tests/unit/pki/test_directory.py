@@ -1,0 +1,233 @@
+"""A CA in a directory: what it remembers, revokes and says."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.x509 import ocsp
+
+from tlcp.errors import ConfigError
+from tlcp.pki.ca import CertificateAuthority
+from tlcp.pki.crl import REASONS
+from tlcp.pki.directory import CADirectory
+from tlcp.x509.certificate import load_pem_certificates
+from tlcp.x509.identity import Identity
+from tlcp.x509.ocsp import OcspCertId
+from tlcp.x509.pair import verify_pair
+from tlcp.x509.trust import TrustStore
+
+NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def ca(tmp_path: Path) -> CADirectory:
+    return CADirectory.create(tmp_path / "ca", CertificateAuthority.create(now=NOW))
+
+
+def load(ca: CADirectory, name: str) -> Identity:
+    parts = ("sign.crt", "sign.key", "enc.crt", "enc.key")
+    return Identity.load(*(ca.path / f"{name}.{part}" for part in parts))  # type: ignore[arg-type]
+
+
+def test_it_remembers_what_it_issues(ca: CADirectory) -> None:
+    pair, paths = ca.issue_pair("server", ["localhost"], common_name="A server", now=NOW)
+    assert [path.name for path in paths] == [
+        "server.sign.crt", "server.sign.key", "server.enc.crt", "server.enc.key"
+    ]  # fmt: skip
+    sign, enc = CADirectory.open(ca.path).issued
+    assert (sign.serial_number, sign.name, sign.use) == (
+        pair.sign_cert.serial_number, "server", "sign"
+    )  # fmt: skip
+    assert enc.use == "enc"
+    assert sign.subject == "CN=A server,O=TLCP,C=CN"
+    assert sign.not_after == pair.sign_cert.not_after
+    assert sign.fingerprint_sm3 == pair.sign_cert.fingerprint_sm3.hex()
+    assert sign.status(NOW) == "valid"
+    assert sign.status(NOW + 400 * DAY) == "expired"
+
+
+def test_nothing_is_replaced_without_force(ca: CADirectory) -> None:
+    ca.issue_pair("server", now=NOW)
+    before = {path.name: path.read_bytes() for path in ca.path.iterdir()}
+    with pytest.raises(ConfigError, match="exists already"):
+        ca.issue_pair("server", now=NOW)
+    with pytest.raises(ConfigError, match="exists already"):
+        CADirectory.create(ca.path, CertificateAuthority.create(now=NOW))
+    with pytest.raises(ConfigError, match="the CA's own"):
+        ca.issue_pair("ca", now=NOW)
+    with pytest.raises(ConfigError, match="file name"):
+        ca.issue_pair("../up", now=NOW)
+    assert {path.name: path.read_bytes() for path in ca.path.iterdir()} == before
+    ca.issue_pair("server", now=NOW, force=True)
+    assert len(ca.issued) == 4  # the replaced ones are still out in the world
+    CADirectory.create(ca.path, CertificateAuthority.create(now=NOW), force=True)
+    assert not ca.issued
+
+
+def test_a_ca_made_before_there_was_an_index_is_adopted(tmp_path: Path) -> None:
+    authority = CertificateAuthority.create(now=NOW)
+    authority.save(tmp_path)
+    pair = authority.issue_pair("server", now=NOW)
+    pair.save(tmp_path, "server")
+    CertificateAuthority.create("Another", now=NOW).issue_pair("x", now=NOW).save(tmp_path, "x")
+    (tmp_path / "junk.sign.crt").write_bytes(b"junk")
+    ca = CADirectory.open(tmp_path)
+    assert {(entry.serial_number, entry.use) for entry in ca.issued} == {
+        (pair.sign_cert.serial_number, "sign"),
+        (pair.enc_cert.serial_number, "enc"),
+    }
+    assert (tmp_path / "ca.json").exists()
+
+
+def test_renewal_keeps_subject_and_names_and_makes_new_keys(ca: CADirectory) -> None:
+    old, _ = ca.issue_pair("server", ["localhost", "::1"], common_name="S", now=NOW)
+    later = NOW + 300 * DAY
+    new, _ = ca.renew("server", now=later)
+    for before, after in ((old.sign_cert, new.sign_cert), (old.enc_cert, new.enc_cert)):
+        assert after.subject_der == before.subject_der
+        assert after.dns_names == before.dns_names
+        assert after.ip_addresses == before.ip_addresses
+        assert after.key_usage == before.key_usage
+        assert after.public_point != before.public_point
+        assert after.not_after == later + 397 * DAY
+    assert load(ca, "server").sign_cert == new.sign_cert
+    kept, _ = ca.renew("server", keep_keys=True, now=later)
+    assert kept.sign_cert.public_point == new.sign_cert.public_point
+    assert kept.enc_cert.public_point == new.enc_cert.public_point
+    assert kept.sign_cert.serial_number != new.sign_cert.serial_number
+    assert len(ca.issued) == 6
+    with pytest.raises(ConfigError, match=r"nobody\.sign\.crt"):
+        ca.renew("nobody")
+
+
+def test_revoking_by_name_and_by_serial(ca: CADirectory) -> None:
+    server, _ = ca.issue_pair("server", now=NOW)
+    client, _ = ca.issue_pair("client", now=NOW)
+    fresh = ca.revoke("server", "keyCompromise", now=NOW)
+    assert {entry.serial_number for entry in fresh} == {
+        server.sign_cert.serial_number,
+        server.enc_cert.serial_number,
+    }
+    assert ca.revoke("server", "superseded", now=NOW + DAY) == ()  # the first reason stays
+    text = f"{client.enc_cert.serial_number:X}"
+    colons = ":".join(text[at : at + 2] for at in range(0, len(text), 2))
+    (one,) = ca.revoke(colons, now=NOW)
+    assert one.serial_number == client.enc_cert.serial_number
+    statuses = [(entry.name, entry.use, entry.status(NOW), entry.reason) for entry in ca.issued]
+    assert statuses == [
+        ("server", "sign", "revoked", "keyCompromise"),
+        ("server", "enc", "revoked", "keyCompromise"),
+        ("client", "sign", "valid", None),
+        ("client", "enc", "revoked", None),
+    ]
+    with pytest.raises(ConfigError, match="nothing of the name or serial number"):
+        ca.revoke("nobody")
+    with pytest.raises(ConfigError, match="is no reason; use one of"):
+        ca.revoke("client", "because")
+
+
+def test_crls_count_up_and_drop_what_has_expired(ca: CADirectory) -> None:
+    pair, _ = ca.issue_pair("server", now=NOW)
+    empty = x509.load_der_x509_crl(ca.make_crl(now=NOW)[0])
+    assert len(empty) == 0
+    ca.revoke("server", "superseded", now=NOW)
+    der, path = ca.make_crl(now=NOW, lifetime_days=3)
+    crl = x509.load_pem_x509_crl(path.read_bytes())
+    assert crl == x509.load_der_x509_crl(der)
+    assert crl.issuer == ca.authority.certificate.subject
+    assert {entry.serial_number for entry in crl} == {
+        pair.sign_cert.serial_number,
+        pair.enc_cert.serial_number,
+    }
+    assert crl.next_update_utc == NOW + 3 * DAY
+    number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    assert number == 2
+    key_id = crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    assert key_id.key_identifier == ca.authority.certificate.subject_key_id
+    ca.authority.key.public_key.verify(crl.signature, crl.tbs_certlist_bytes)
+    later, _ = ca.make_crl(now=NOW + 500 * DAY)
+    assert len(x509.load_der_x509_crl(later)) == 0
+
+
+def test_ocsp_says_good_revoked_and_unknown(ca: CADirectory) -> None:
+    ca.issue_pair("server", now=NOW)
+    ca.issue_pair("client", now=NOW)
+    ca.revoke("client", "cessationOfOperation", now=NOW)
+    own = ca.authority.certificate
+    other = CertificateAuthority.create(now=NOW).certificate
+    ids = [
+        *ca.ocsp_ids("server", now=NOW),
+        *ca.ocsp_ids("client", "sm3", now=NOW),
+        OcspCertId.of(5, own),
+        OcspCertId.of(ca.issued[0].serial_number, other),  # our serial, another CA's
+    ]
+    der = ca.answer_ocsp(ids, nonce=b"n" * 16, now=NOW)
+    response = ocsp.load_der_ocsp_response(der)
+    ca.authority.key.public_key.verify(response.signature, response.tbs_response_bytes)
+    names = [one.certificate_status.name for one in response.responses]
+    assert names == ["GOOD", "GOOD", "REVOKED", "REVOKED", "UNKNOWN", "UNKNOWN"]
+    reasons = [one.revocation_reason for one in response.responses]
+    assert reasons[2] is REASONS["cessationOfOperation"]
+
+
+def test_an_intermediate_has_a_directory_and_an_index_of_its_own(
+    ca: CADirectory, tmp_path: Path
+) -> None:
+    sub = ca.issue_intermediate(tmp_path / "sub", "Sub CA", now=NOW, crl_url="http://x/ca.crl")
+    assert [(entry.use, entry.name) for entry in ca.issued] == [("ca", "sub")]
+    pair, _ = sub.issue_pair("server", ["localhost"], now=NOW)
+    chain = load_pem_certificates((sub.path / "server.sign.crt").read_bytes())
+    assert chain == (pair.sign_cert, sub.authority.certificate)
+    points = pair.enc_cert.extension(x509.CRLDistributionPoints)
+    assert points is not None
+    verify_pair(
+        [one.der for one in (pair.sign_cert, pair.enc_cert, *pair.chain)],
+        role="server",
+        trust=TrustStore([ca.authority.certificate]),
+        now=NOW,
+        host="localhost",
+        need_enc=True,
+    )
+    with pytest.raises(ConfigError, match="own directory"):
+        ca.issue_intermediate(ca.path, "Again", now=NOW)
+    with pytest.raises(ConfigError, match="exists already"):
+        ca.issue_intermediate(tmp_path / "sub", "Again", now=NOW)
+    assert len(ca.issued) == 1
+
+
+def test_urls_are_remembered_and_written(tmp_path: Path) -> None:
+    authority = CertificateAuthority.create(now=NOW, crl_url="http://c/ca.crl", ocsp_url="http://o")
+    CADirectory.create(tmp_path, authority)
+    pair, _ = CADirectory.open(tmp_path).issue_pair("x", now=NOW)
+    for certificate in (pair.sign_cert, pair.enc_cert):
+        points = certificate.extension(x509.CRLDistributionPoints)
+        access = certificate.extension(x509.AuthorityInformationAccess)
+        assert points is not None
+        assert access is not None
+        names = points[0].full_name
+        assert names is not None
+        assert names[0].value == "http://c/ca.crl"
+        assert access[0].access_location.value == "http://o"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"[]", b"{}", b'{"format": 2}', b"\xff", b'{"format": 1, "issued": [{}]}', b"[" * 9999],
+)
+def test_a_damaged_index_is_said_and_not_overwritten(ca: CADirectory, damage: bytes) -> None:
+    (ca.path / "ca.json").write_bytes(damage)
+    with pytest.raises(ConfigError, match=r"ca\.json.*damaged"):
+        ca.issue_pair("server", now=NOW)
+    assert (ca.path / "ca.json").read_bytes() == damage
+
+
+def test_where_there_is_no_ca(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no CA in"):
+        CADirectory.open(tmp_path / "no")
+    with pytest.raises(ConfigError, match="no CA in"):
+        CADirectory.open(tmp_path)
+    assert list(tmp_path.iterdir()) == []
