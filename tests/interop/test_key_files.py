@@ -11,10 +11,13 @@ import pytest
 from peers import tongsuo_keys
 from peers.files import der
 from peers.gmssl import TIMEOUT, find_gmssl
+from peers.pki import PKI
 from tlcp.crypto.envelope import open_envelope, seal_envelope
-from tlcp.crypto.keyfile import dump_private_key, load_private_key
+from tlcp.crypto.keyfile import dump_private_key, encode_private_key, load_private_key
 from tlcp.crypto.pbes2 import CIPHER_NAMES, FOR_GMSSL, PRF_NAMES, Protection
+from tlcp.crypto.pkcs12 import Entry, dump_pkcs12, load_pkcs12
 from tlcp.crypto.sm2 import SM2PrivateKey, SM2PublicKey
+from tlcp.errors import ConfigError
 
 KEY = SM2PrivateKey(bytes(range(1, 33)))
 ENC = SM2PrivateKey(bytes(range(33, 65)))
@@ -142,3 +145,46 @@ def test_an_envelope_of_ours_opened_by_gmssl_and_openssl(tmp_path: Path) -> None
     sm4_key = gmssl("sm2decrypt", "-key", str(path), "-pass", PASSWORD.decode(), data=encrypted)
     words = ("enc", "-d", "-sm4-ecb", "-nopad", "-K", sm4_key.hex())
     assert openssl(*words, data=envelope[-32:]) == ENC.dangerous_scalar()
+
+
+# ---- PKCS#12 --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key_cipher", "certificate_cipher"),
+    [("", ""), ("sm4-cbc", "sm4-cbc"), ("aes-256-cbc", "aes-128-cbc"), ("", "PBE-SHA1-3DES")],
+    ids=["what it takes itself: triple DES and RC2-40", "SM4", "AES", "triple DES"],
+)
+def test_a_pkcs12_file_of_tongsuo(key_cipher: str, certificate_cipher: str, pki: PKI) -> None:
+    data = tongsuo_keys.make_pkcs12(
+        dump_private_key(pki.server.sign_key),
+        pki.server.sign_cert.der,
+        (pki.authority.certificate.der,),
+        PASSWORD,
+        key_cipher=key_cipher,
+        certificate_cipher=certificate_cipher,
+    )
+    found = load_pkcs12(data, PASSWORD)
+    assert [encode_private_key(key) for key in found.keys] == [
+        encode_private_key(pki.server.sign_key)
+    ]
+    certificates = {pki.server.sign_cert.der, pki.authority.certificate.der}
+    assert set(found.certificates) == certificates
+    with pytest.raises(ConfigError, match="password is wrong"):
+        load_pkcs12(data, b"wrong")
+
+
+@pytest.mark.parametrize("cipher", CIPHER_NAMES)
+def test_tongsuo_reads_a_pkcs12_file_of_ours(cipher: str, pki: PKI) -> None:
+    entries = [
+        Entry(pki.server.sign_key, pki.server.sign_cert.der, "signing"),
+        Entry(pki.server.enc_key, pki.server.enc_cert.der, "encryption"),
+    ]
+    cas = (pki.authority.certificate.der,)
+    data = dump_pkcs12(entries, PASSWORD, cas=cas, protection=fast(cipher, "sha256"))
+    public, certificate, others = tongsuo_keys.read_pkcs12(data, PASSWORD)
+    assert public[-65:] == pki.server.sign_key.public_point
+    assert certificate == pki.server.sign_cert.der
+    assert set(others) == {pki.server.enc_cert.der, *cas}
+    with pytest.raises(tongsuo_keys.TongsuoRefused):
+        tongsuo_keys.read_pkcs12(data, b"wrong")

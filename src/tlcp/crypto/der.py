@@ -17,6 +17,7 @@ __all__ = [
     "decode_ciphertext",
     "decode_signature",
     "encode_ciphertext",
+    "encode_element",
     "encode_signature",
 ]
 
@@ -63,7 +64,13 @@ def _number(data: bytes, start: int) -> tuple[bytes, int]:
     return digits.rjust(_NUMBER_BYTES, b"\0"), end
 
 
-def _encode(tag: int, contents: bytes) -> bytes:
+def encode_element(tag: int, contents: bytes) -> bytes:
+    """One DER element.
+
+    Args:
+        tag: of one byte, such as 0x30.
+        contents: what it holds, encoded.
+    """
     length = len(contents)
     if length < 0x80:
         return bytes((tag, length)) + contents
@@ -88,7 +95,7 @@ def encode_signature(rs: bytes) -> bytes:
 
     Spec: GB/T 35276-2017 7.3
     """
-    return _encode(_SEQUENCE, _encode_number(rs[:32]) + _encode_number(rs[32:]))
+    return encode_element(_SEQUENCE, _encode_number(rs[:32]) + _encode_number(rs[32:]))
 
 
 def decode_signature(signature_der: bytes) -> bytes:
@@ -135,7 +142,9 @@ def encode_ciphertext(c1: bytes, c3: bytes, c2: bytes) -> bytes:
     Spec: GB/T 35276-2017 7.2
     """
     x, y = _encode_number(c1[:32]), _encode_number(c1[32:])
-    return _encode(_SEQUENCE, x + y + _encode(_OCTET_STRING, c3) + _encode(_OCTET_STRING, c2))
+    return encode_element(
+        _SEQUENCE, x + y + encode_element(_OCTET_STRING, c3) + encode_element(_OCTET_STRING, c2)
+    )
 
 
 def decode_ciphertext(ciphertext: bytes) -> tuple[bytes, bytes, bytes]:
