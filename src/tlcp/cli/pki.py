@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -11,15 +9,33 @@ import click
 from tlcp.cli.facts import certificate_facts
 from tlcp.cli.options import examples
 from tlcp.cli.output import Printer
-from tlcp.errors import ConfigError
-from tlcp.pki.ca import CertificateAuthority
+from tlcp.cli.pki_common import (
+    DAYS,
+    DIRECTORY,
+    as_json_option,
+    force_option,
+    keep,
+    open_ca,
+    quoted,
+    report,
+)
+from tlcp.cli.pki_request import csr, sign
+from tlcp.cli.pki_status import crl, list_issued, ocsp, revoke
+from tlcp.pki.ca import CertificateAuthority, IssuedPair
 from tlcp.pki.directory import CADirectory
 
 __all__ = ["pki"]
 
-_DIRECTORY = click.Path(file_okay=False, path_type=Path)
+_CA_FILES = ("ca.crt", "ca.key")
 _PARTS = ("sign.crt", "sign.key", "enc.crt", "enc.key")
-_DAYS = click.IntRange(min=1, max=36500)
+_NEXT = "keep the .key files secret; next:"
+
+_crl_url = click.option(
+    "--crl-url", default="", metavar="URL", help="Where its CRL can be had; goes into certificates."
+)
+_ocsp_url = click.option(
+    "--ocsp-url", default="", metavar="URL", help="Where it answers OCSP; goes into certificates."
+)
 
 
 @click.group(
@@ -28,6 +44,7 @@ _DAYS = click.IntRange(min=1, max=36500)
         "tlcp pki init mypki",
         "tlcp pki issue mypki server --host localhost --host 127.0.0.1",
         "tlcp pki issue mypki client",
+        "tlcp pki revoke mypki client && tlcp pki crl mypki",
     ),
 )
 def pki() -> None:
@@ -35,13 +52,13 @@ def pki() -> None:
 
 
 @pki.command(epilog=examples("tlcp pki init mypki --cn 'My root CA'"))
-@click.argument("directory", type=_DIRECTORY, metavar="DIR")
+@click.argument("directory", type=DIRECTORY, metavar="DIR")
 @click.option("--cn", default="TLCP Root CA", show_default=True, help="Common name of the CA.")
-@click.option("--days", type=_DAYS, default=3650, show_default=True, help="How long it is valid.")
-@click.option("--crl-url", default="", help="Where its CRL can be had; goes into certificates.")
-@click.option("--ocsp-url", default="", help="Where it answers OCSP; goes into certificates.")
+@click.option("--days", type=DAYS, default=3650, show_default=True, help="How long it is valid.")
+@_crl_url
+@_ocsp_url
 @click.option("--force", is_flag=True, help="Replace a CA that is there already.")
-@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+@as_json_option
 def init(
     directory: Path,
     cn: str,
@@ -52,35 +69,69 @@ def init(
     as_json: bool,
 ) -> None:
     """Make a root CA in DIR: ca.crt to give away, ca.key to guard, ca.json to keep."""
-    _keep(directory, ("ca.crt", "ca.key"), force)
+    keep(directory, _CA_FILES, force)
     orphans = sorted(path.name.removesuffix(".sign.crt") for path in directory.glob("*.sign.crt"))
     authority = CertificateAuthority.create(
         cn, lifetime_days=days, crl_url=crl_url, ocsp_url=ocsp_url
     )
     CADirectory.create(directory, authority, force=force)
-    paths = (directory / "ca.crt", directory / "ca.key")
-    facts: dict[str, object] = {
-        "files": {path.name: str(path) for path in paths},
-        "ca": certificate_facts(authority.certificate),
-    }
-    here = shlex.quote(str(directory))
-    hosts = "--host localhost --host 127.0.0.1"
     if orphans:
         names = ", ".join(orphans)
         Printer().say(f"the new CA did not issue what is there: issue again with --force: {names}")
-    _report(paths, facts, as_json, f"tlcp pki issue {here} server {hosts}")
+    _report_ca(directory, authority, as_json)
+
+
+@pki.command(epilog=examples("tlcp pki intermediate mypki mypki/sub --cn 'My issuing CA'"))
+@click.argument("directory", type=DIRECTORY, metavar="DIR")
+@click.argument("new", type=DIRECTORY, metavar="NEWDIR")
+@click.option("--cn", default="TLCP Issuing CA", show_default=True, help="Common name of the CA.")
+@click.option("--days", type=DAYS, default=1825, show_default=True, help="How long it is valid.")
+@click.option(
+    "--path-length",
+    type=click.IntRange(min=0, max=16),
+    default=0,
+    show_default=True,
+    help="How many CAs may follow below it.",
+)
+@_crl_url
+@_ocsp_url
+@click.option("--force", is_flag=True, help="Replace a CA that is there already.")
+@as_json_option
+def intermediate(
+    directory: Path,
+    new: Path,
+    cn: str,
+    days: int,
+    path_length: int,
+    crl_url: str,
+    ocsp_url: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Make a CA in NEWDIR below the one in DIR; peers trust DIR/ca.crt, and see both."""
+    keep(new, _CA_FILES, force)
+    made = open_ca(directory).issue_intermediate(
+        new,
+        cn,
+        path_length=path_length,
+        lifetime_days=days,
+        crl_url=crl_url,
+        ocsp_url=ocsp_url,
+        force=force,
+    )
+    _report_ca(new, made.authority, as_json)
 
 
 @pki.command(
     epilog=examples("tlcp pki issue mypki server --host localhost --host 127.0.0.1 --host ::1")
 )
-@click.argument("directory", type=_DIRECTORY, metavar="DIR")
+@click.argument("directory", type=DIRECTORY, metavar="DIR")
 @click.argument("name")
 @click.option("--host", "hosts", multiple=True, help="Host name or IP address; may be repeated.")
 @click.option("--cn", help="Common name of both certificates; NAME if not given.")
-@click.option("--days", type=_DAYS, default=397, show_default=True, help="How long they are valid.")
-@click.option("--force", is_flag=True, help="Replace files that are there already.")
-@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+@click.option("--days", type=DAYS, default=397, show_default=True, help="How long they are valid.")
+@force_option
+@as_json_option
 def issue(
     directory: Path,
     name: str,
@@ -94,12 +145,42 @@ def issue(
 
     A server needs a --host for every name that clients will use; a client needs none.
     """
-    _keep(directory, [f"{name}.{part}" for part in _PARTS], force)
-    if not (directory / "ca.crt").exists():
-        here = shlex.quote(str(directory))
-        raise ConfigError(f"there is no CA in {directory}; make one with `tlcp pki init {here}`")
-    authority = CADirectory.open(directory)
+    keep(directory, [f"{name}.{part}" for part in _PARTS if name != "ca"], force)
+    authority = open_ca(directory)
     pair, paths = authority.issue_pair(name, hosts, common_name=cn, lifetime_days=days, force=force)
+    _report_pair(authority, name, pair, paths, as_json)
+
+
+@pki.command(epilog=examples("tlcp pki renew mypki server"))
+@click.argument("directory", type=DIRECTORY, metavar="DIR")
+@click.argument("name")
+@click.option("--keep-keys", is_flag=True, help="Certify the same keys; new ones are better.")
+@click.option("--days", type=DAYS, default=397, show_default=True, help="How long they are valid.")
+@as_json_option
+def renew(directory: Path, name: str, keep_keys: bool, days: int, as_json: bool) -> None:
+    """Issue the pair NAME again, for the same subject and hosts, and replace its files.
+
+    The old certificates stay valid until they end; revoke them by serial number if they must not.
+    """
+    authority = open_ca(directory)
+    pair, paths = authority.renew(name, keep_keys=keep_keys, lifetime_days=days)
+    _report_pair(authority, name, pair, paths, as_json)
+
+
+def _report_ca(directory: Path, authority: CertificateAuthority, as_json: bool) -> None:
+    paths = [directory / name for name in _CA_FILES]
+    facts: dict[str, object] = {
+        "files": {path.name: str(path) for path in paths},
+        "ca": certificate_facts(authority.certificate),
+    }
+    hosts = "--host localhost --host 127.0.0.1"
+    following = f"tlcp pki issue {quoted(directory)} server {hosts}"
+    report(paths, facts, as_json, _NEXT, following=following)
+
+
+def _report_pair(
+    authority: CADirectory, name: str, pair: IssuedPair, paths: tuple[Path, ...], as_json: bool
+) -> None:
     if pair.sign_cert.not_after == authority.authority.certificate.not_after:
         Printer().say(f"valid until the CA ends, {pair.sign_cert.not_after:%Y-%m-%d}")
     facts: dict[str, object] = {
@@ -107,26 +188,11 @@ def issue(
         "sign": certificate_facts(pair.sign_cert),
         "enc": certificate_facts(pair.enc_cert),
     }
-    options = f"--pki {shlex.quote(str(directory))} --name {shlex.quote(name)}"
-    following = f"tlcp connect localhost:4433 {options}"
-    if hosts:
-        following = f"tlcp serve localhost:4433 {options}"
-    _report(paths, facts, as_json, following)
+    options = f"--pki {quoted(authority.path)} --name {quoted(name)}"
+    serves = bool(pair.sign_cert.dns_names or pair.sign_cert.ip_addresses)
+    following = f"tlcp {'serve' if serves else 'connect'} localhost:4433 {options}"
+    report(paths, facts, as_json, _NEXT, following=following)
 
 
-def _keep(directory: Path, names: Iterable[str], force: bool) -> None:
-    present = [str(directory / name) for name in names if (directory / name).exists()]
-    if present and not force:
-        raise ConfigError(f"{present[0]} exists already; nothing was written. --force replaces it")
-
-
-def _report(
-    paths: tuple[Path, ...], facts: dict[str, object], as_json: bool, following: str
-) -> None:
-    if as_json:
-        Printer(stderr=False).json(facts)
-        return
-    Printer(stderr=False).say(*map(str, paths))
-    talk = Printer()
-    talk.say("keep the .key files secret; next:")
-    talk.say(f"  {following}", style="bold")
+for _command in (csr, sign, revoke, crl, ocsp, list_issued):
+    pki.add_command(_command)

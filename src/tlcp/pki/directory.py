@@ -22,11 +22,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from tlcp.crypto.envelope import ENVELOPE_LABEL, seal_envelope
 from tlcp.crypto.keyfile import dump_private_key
+from tlcp.crypto.pem import to_pem
+from tlcp.crypto.sm2 import SM2PublicKey
 from tlcp.errors import ConfigError
 from tlcp.pki.build import certificate_pem
 from tlcp.pki.ca import CertificateAuthority, IssuedPair
 from tlcp.pki.crl import REASONS, build_crl, crl_pem
+from tlcp.pki.csr import CertificateRequest
 from tlcp.pki.files import check_names, make_directory, refuse_present
 from tlcp.pki.index import Index, IssuedCertificate, Use
 from tlcp.pki.ocsp import OcspAnswer, build_ocsp_response
@@ -207,6 +211,55 @@ class CADirectory:
         # Remembered first: a CA that nobody knows of could not be revoked.
         made = replace(made, crl_url=crl_url, ocsp_url=ocsp_url)
         return self.create(path, made, force=force)
+
+    def sign_request(
+        self,
+        request: CertificateRequest,
+        name: str,
+        hosts: Iterable[str] | None = None,
+        *,
+        now: datetime.datetime | None = None,
+        lifetime_days: int = 397,
+        force: bool = False,
+    ) -> tuple[Path, ...]:
+        """Issue a pair for a request: NAME.sign.crt, NAME.enc.crt and NAME.enc.envelope.
+
+        The envelope is an SM2EnvelopedKey in PEM: the encryption key, which only the request's key
+        opens. It is not kept anywhere else.
+
+        Args:
+            request: read, its signature checked.
+            name: of the files.
+            hosts: the subjectAltName; None takes the request's.
+            now: when the validity begins (five minutes earlier); None = the system clock.
+            lifetime_days: how long they are valid; never longer than the CA.
+            force: replace files that are there.
+
+        Returns:
+            The three paths.
+
+        Raises:
+            ConfigError: a name or host is not allowed, a file is there, or cannot be written.
+
+        Spec: GB/T 35276-2017 7.4
+        """
+        _refuse_own_name(name)
+        with self._change() as change:
+            sign_cert, enc_cert, enc_key = change.authority.issue_for(
+                request, hosts, now=now, lifetime_days=lifetime_days
+            )
+            change.index.record(sign_cert, name, "sign")
+            change.index.record(enc_cert, name, "enc")
+            envelope = seal_envelope(enc_key, SM2PublicKey(request.public_point))
+            above = [certificate.der for certificate in change.authority.chain]
+            return change.put(
+                {
+                    f"{name}.sign.crt": certificate_pem(sign_cert.der, *above),
+                    f"{name}.enc.crt": certificate_pem(enc_cert.der, *above),
+                    f"{name}.enc.envelope": to_pem(ENVELOPE_LABEL, envelope),
+                },
+                force=force,
+            )
 
     def renew(
         self,

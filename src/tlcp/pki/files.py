@@ -16,7 +16,11 @@ _PLAIN: Final = re.compile(r"^[\w*][\w .@*+=-]*$")
 
 
 def write_files(
-    directory: str | Path, contents: Mapping[str, bytes], *, force: bool = False
+    directory: str | Path,
+    contents: Mapping[str, bytes],
+    *,
+    force: bool = False,
+    public: bool = False,
 ) -> tuple[Path, ...]:
     """Write files into a directory, made if needed, as one change; keys get mode 0600.
 
@@ -24,6 +28,7 @@ def write_files(
         directory: where.
         contents: plain file name -> bytes.
         force: replace files that exist.
+        public: none of them is secret, whatever their names: mode 0644.
 
     Returns:
         The paths, in the order of ``contents``.
@@ -40,7 +45,7 @@ def write_files(
     with locked(folder):
         if not force:
             refuse_present(folder, contents)
-        commit(folder, contents)
+        commit(folder, contents, public=public)
     return tuple(folder / name for name in contents)
 
 

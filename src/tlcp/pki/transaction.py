@@ -69,19 +69,23 @@ def locked(directory: Path) -> Iterator[None]:
         os.close(file)  # and with it the lock
 
 
-def commit(directory: Path, contents: Mapping[str, bytes]) -> None:
+def commit(directory: Path, contents: Mapping[str, bytes], *, public: bool = False) -> None:
     """Write files, all or none; the caller has the lock.
 
     Args:
         directory: which exists.
         contents: plain file name -> bytes; ``mode_of`` says who may read it.
+        public: everyone may read all of them.
 
     Raises:
         ConfigError: the system refuses; nothing was changed, or the next process finishes it.
     """
     try:
-        moves = {_write_new(directory, name, data): name for name, data in contents.items()}
-        journal = _write_new(directory, _JOURNAL, json.dumps(moves).encode())
+        moves = {
+            _write_new(directory, data, CERTIFICATE_MODE if public else mode_of(name)): name
+            for name, data in contents.items()
+        }
+        journal = _write_new(directory, json.dumps(moves).encode(), KEY_MODE)
         _sync(directory)
         os.replace(directory / journal, directory / _JOURNAL)
         _sync(directory)
@@ -111,13 +115,13 @@ def _finish(directory: Path) -> None:
         os.unlink(left)
 
 
-def _write_new(directory: Path, name: str, data: bytes) -> str:
+def _write_new(directory: Path, data: bytes, mode: int) -> str:
     # mkstemp makes the file with mode 0600: a key is never readable by others, not for a moment.
     handle, path = tempfile.mkstemp(prefix=_NEW, dir=directory)
     with os.fdopen(handle, "wb") as stream:
         stream.write(data)
         stream.flush()
-        os.fchmod(handle, mode_of(name))
+        os.fchmod(handle, mode)
         os.fsync(handle)
     return os.path.basename(path)
 

@@ -1,0 +1,93 @@
+"""What the commands of ``tlcp pki`` share."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import click
+
+from tlcp.cli.output import Printer
+from tlcp.errors import ConfigError
+from tlcp.pki.directory import CADirectory
+
+__all__ = [
+    "DAYS",
+    "DIRECTORY",
+    "FILE",
+    "as_json_option",
+    "force_option",
+    "keep",
+    "open_ca",
+    "quoted",
+    "read_file",
+    "report",
+]
+
+DIRECTORY = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+DAYS = click.IntRange(min=1, max=36500)
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+force_option = click.option("--force", is_flag=True, help="Replace files that are there already.")
+
+
+def open_ca(directory: Path) -> CADirectory:
+    """Open the CA in a directory, or say how to make one."""
+    if not (directory / "ca.crt").exists():
+        raise ConfigError(
+            f"there is no CA in {directory}; make one with `tlcp pki init {quoted(directory)}`"
+        )
+    return CADirectory.open(directory)
+
+
+def keep(directory: Path, names: Iterable[str], force: bool) -> None:
+    """Refuse to write over files, before anything is made."""
+    present = [str(directory / name) for name in names if (directory / name).exists()]
+    if present and not force:
+        raise ConfigError(f"{present[0]} exists already; nothing was written. --force replaces it")
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file that the user named.
+
+    Raises:
+        ConfigError: it cannot be read, or is longer than any of ours.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_LONGEST + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    if len(data) > _LONGEST:
+        raise ConfigError(
+            f"{path} is longer than {_LONGEST >> 20} MiB: not a file for this command"
+        )
+    return data
+
+
+_LONGEST = 64 << 20
+
+
+def quoted(word: str | Path) -> str:
+    """A word as a shell wants it."""
+    return shlex.quote(str(word))
+
+
+def report(
+    paths: Iterable[Path],
+    facts: Mapping[str, object],
+    as_json: bool,
+    *talk: str,
+    following: str = "",
+) -> None:
+    """Print what was written: paths or JSON to stdout, talk to stderr."""
+    if as_json:
+        Printer(stderr=False).json(facts)
+        return
+    Printer(stderr=False).say(*map(str, paths))
+    printer = Printer()
+    printer.say(*talk)
+    if following:
+        printer.say(f"  {following}", style="bold")

@@ -1,0 +1,198 @@
+"""``tlcp pki`` over the life of certificates: CAs below CAs, requests, renewal, revocation."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from cryptography import x509
+from cryptography.x509 import ocsp
+
+from support.openssl import openssl
+from tlcp.cli.app import program
+from tlcp.crypto.envelope import open_envelope
+from tlcp.crypto.keyfile import load_private_key
+from tlcp.pki.directory import CADirectory
+from tlcp.x509.certificate import load_pem_certificates
+from tlcp.x509.identity import Identity
+from tlcp.x509.ocsp import OcspCertId, build_ocsp_request
+
+
+def tlcp(*words: str | Path, code: int = 0) -> Result:
+    result = CliRunner().invoke(program, [str(word) for word in words])
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def facts(*words: str | Path) -> dict[str, object]:
+    value: dict[str, object] = json.loads(tlcp(*words, "--json").stdout)
+    return value
+
+
+@pytest.fixture
+def ca(tmp_path: Path) -> Path:
+    tlcp("pki", "init", tmp_path / "ca")
+    return tmp_path / "ca"
+
+
+def test_an_intermediate_issues_what_leads_to_the_root(ca: Path, tmp_path: Path) -> None:
+    sub = tmp_path / "sub"
+    made = tlcp("pki", "intermediate", ca, sub, "--cn", "Sub", "--crl-url", "http://x/sub.crl")
+    assert f"tlcp pki issue {sub} server" in made.stderr
+    tlcp("pki", "issue", sub, "server", "--host", "localhost")
+    chain = load_pem_certificates((sub / "server.sign.crt").read_bytes())
+    root = load_pem_certificates((ca / "ca.crt").read_bytes())[0]
+    assert [one.common_name for one in chain] == ["server", "Sub"]
+    chain[1].verify_signed_by(root)
+    assert (chain[1].is_ca, chain[1].path_length) == (True, 0)
+    assert chain[0].extension(x509.CRLDistributionPoints) is not None
+    refused = tlcp("pki", "intermediate", ca, sub, code=2)
+    assert "--force" in refused.output
+    tlcp("pki", "intermediate", ca, sub, "--force")
+    assert [entry.use for entry in CADirectory.open(ca).issued] == ["ca", "ca"]
+
+
+def test_a_request_goes_to_the_ca_and_an_envelope_comes_back(ca: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    made = tlcp("pki", "csr", mine, "server", "--host", "localhost", "--cn", "A server")
+    assert "tlcp pki sign CADIR" in made.stderr
+    assert sorted(path.name for path in mine.iterdir()) == ["server.csr", "server.sign.key"]
+    assert stat.S_IMODE((mine / "server.sign.key").stat().st_mode) == 0o600
+    signed = facts("pki", "sign", ca, mine / "server.csr")
+    assert set(signed["files"]) == {"server.sign.crt", "server.enc.crt", "server.enc.envelope"}  # type: ignore[call-overload]
+    sign_cert, enc_cert = (
+        load_pem_certificates((ca / f"server.{use}.crt").read_bytes())[0] for use in ("sign", "enc")
+    )
+    sign_key = load_private_key((mine / "server.sign.key").read_bytes())
+    enc_key = open_envelope(
+        (ca / "server.enc.envelope").read_bytes(), sign_key, public_point=enc_cert.public_point
+    )
+    Identity(sign_cert, sign_key, enc_cert, enc_key)  # the pair's rules hold
+    assert sign_cert.dns_names == enc_cert.dns_names == ("localhost",)
+    assert sign_cert.common_name == "A server"
+    assert "--force" in tlcp("pki", "sign", ca, mine / "server.csr", code=2).output
+    assert "--force" in tlcp("pki", "csr", mine, "server", code=2).output
+    tlcp("pki", "sign", ca, mine / "server.csr", "--name", "other", "--host", "b.example")
+    other = load_pem_certificates((ca / "other.enc.crt").read_bytes())[0]
+    assert other.dns_names == ("b.example",)
+
+
+def test_a_request_with_a_key_that_is_there(ca: Path, tmp_path: Path) -> None:
+    tlcp("pki", "issue", ca, "old")
+    tlcp("pki", "csr", tmp_path, "new", "--key", ca / "old.sign.key")
+    assert not (tmp_path / "new.sign.key").exists()
+    tlcp("pki", "sign", ca, tmp_path / "new.csr")
+    new, old = (
+        load_pem_certificates((ca / f"{n}.sign.crt").read_bytes())[0] for n in ("new", "old")
+    )
+    assert new.public_point == old.public_point
+
+
+def test_renew_replaces_the_pair(ca: Path) -> None:
+    tlcp("pki", "issue", ca, "server", "--host", "localhost")
+    before = (ca / "server.enc.crt").read_bytes()
+    renewed = tlcp("pki", "renew", ca, "server", "--days", "5")
+    assert "server.enc.key" in renewed.stdout
+    assert (ca / "server.enc.crt").read_bytes() != before
+    assert len(CADirectory.open(ca).issued) == 4
+    assert "nobody.sign.crt" in tlcp("pki", "renew", ca, "nobody", code=2).output
+
+
+def test_revoke_list_and_crl(ca: Path) -> None:
+    tlcp("pki", "issue", ca, "server")
+    tlcp("pki", "issue", ca, "client")
+    said = tlcp("pki", "revoke", ca, "server", "--reason", "keyCompromise")
+    assert f"tlcp pki crl {ca}" in said.stderr
+    assert len(said.stdout.splitlines()) == 2
+    again = tlcp("pki", "revoke", ca, "server")
+    assert "revoked already" in again.stderr
+    serial = CADirectory.open(ca).issued[-1].serial_number
+    assert facts("pki", "revoke", ca, f"{serial:x}")["revoked"]
+    listed = tlcp("pki", "list", ca).stdout.splitlines()
+    assert [line.split()[:3] for line in listed] == [
+        ["server", "sign", "revoked"],
+        ["server", "enc", "revoked"],
+        ["client", "sign", "valid"],
+        ["client", "enc", "revoked"],
+    ]
+    assert "(keyCompromise)" in listed[0]
+    issued = facts("pki", "list", ca)["issued"]
+    assert isinstance(issued, list)
+    assert [entry["status"] for entry in issued] == ["revoked", "revoked", "valid", "revoked"]
+    made = tlcp("pki", "crl", ca, "--days", "7")
+    assert "3 revoked" in made.stderr
+    crl = x509.load_pem_x509_crl((ca / "ca.crl").read_bytes())
+    assert len(crl) == 3
+    assert stat.S_IMODE((ca / "ca.crl").stat().st_mode) == 0o644
+    tlcp("pki", "crl", ca)  # no --force: the next one replaces the last by its nature
+    refused = tlcp("pki", "revoke", ca, "nobody", code=2)
+    assert "tlcp pki list" in refused.output
+
+
+def test_ocsp_to_staple_and_for_a_request(ca: Path, tmp_path: Path) -> None:
+    tlcp("pki", "issue", ca, "server")
+    tlcp("pki", "issue", ca, "client")
+    tlcp("pki", "revoke", ca, "client")
+    out = tmp_path / "server.ocsp"
+    tlcp("pki", "ocsp", ca, "server", "client", "--out", out, "--hash", "sm3")
+    assert stat.S_IMODE(out.stat().st_mode) == 0o644
+    statuses = [
+        one.certificate_status.name
+        for one in ocsp.load_der_ocsp_response(out.read_bytes()).responses
+    ]
+    assert statuses == ["GOOD", "GOOD", "REVOKED", "REVOKED"]
+    assert "--force" in tlcp("pki", "ocsp", ca, "server", "--out", out, code=2).output
+    request = tmp_path / "request.der"
+    authority = CADirectory.open(ca)
+    serial = authority.issued[0].serial_number
+    request.write_bytes(
+        build_ocsp_request([OcspCertId.of(serial, authority.authority.certificate)], b"n" * 16)
+    )
+    answered = tmp_path / "answer.der"
+    tlcp("pki", "ocsp", ca, "--request", request, "--out", answered)
+    response = ocsp.load_der_ocsp_response(answered.read_bytes())
+    assert response.serial_number == serial
+    assert response.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce == b"n" * 16
+    text = openssl("ocsp", "-respin", answered, "-noverify", "-resp_text")
+    assert "Cert Status: good" in text
+    for words in ((), ("server", "--request", str(request))):
+        refused = tlcp("pki", "ocsp", ca, *words, "--out", tmp_path / "x", code=2)
+        assert "either names" in refused.output
+    request.write_bytes(b"junk")
+    refused = tlcp("pki", "ocsp", ca, "--request", request, "--out", tmp_path / "x", code=2)
+    assert "not the DER of an OCSP request" in refused.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("intermediate", "DIR", "new"),
+        ("issue", "DIR", "x"),
+        ("renew", "DIR", "x"),
+        ("sign", "DIR", "x.csr"),
+        ("list", "DIR"),
+        ("revoke", "DIR", "x"),
+        ("crl", "DIR"),
+        ("ocsp", "DIR", "x", "--out", "y"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_without_a_ca_it_says_how_to_make_one(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = tlcp("pki", *(word.replace("DIR", "nowhere") for word in words), code=2)
+    assert "tlcp pki init nowhere" in refused.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "verb", ["intermediate", "renew", "csr", "sign", "list", "revoke", "crl", "ocsp"]
+)
+def test_every_help_has_an_example(verb: str) -> None:
+    shown = tlcp("pki", verb, "--help").output
+    assert f"tlcp pki {verb} " in shown.partition("Example")[2]
