@@ -325,13 +325,16 @@ class TLCPContext(SessionSettings, RecorderSetting):
         """Load our certificates and keys.
 
         Args:
-            certfile: one PEM file with the whole of this side, in any order: both certificates,
-                both keys, and CA certificates; which is which is told by key usage.
+            certfile: one file, PEM or PKCS#12, with the whole of this side, in any order: both
+                certificates, both keys, and CA certificates; which is which is told by key usage.
             keyfile: the keys, if they are in a file of their own.
             password: text, bytes, or a function that returns one and is called if a key is
-                encrypted (PKCS#8: ``BEGIN ENCRYPTED PRIVATE KEY``).
-            sign: (certificate file, key file) of the signing pair, instead of ``certfile``.
-            enc: the same for encryption; a client may go without.
+                encrypted (PKCS#8: ``BEGIN ENCRYPTED PRIVATE KEY``; PKCS#12).
+            sign: (certificate file, key file) of the signing pair, instead of ``certfile``; in
+                place of the key file a key that lives elsewhere may stand, an object with the
+                methods of ``tlcp.crypto.keys.PrivateKey``.
+            enc: the same for encryption; a client may go without. The key file may be the
+                envelope (SM2EnvelopedKey) in which the CA delivered the key.
 
         Raises:
             TypeError: the arguments do not go together, or have the wrong type.

@@ -33,6 +33,7 @@ __all__ = [
     "SoftwareKey",
     "dump_private_key",
     "encode_private_key",
+    "key_form",
     "load_any_private_key",
     "load_private_key",
     "load_private_keys",
@@ -46,6 +47,11 @@ SM2_CURVE: Final = ObjectIdentifier("1.2.156.10197.1.301")
 
 # OpenSSL 3 writes "SM2 PRIVATE KEY" where older tools write "EC PRIVATE KEY".
 _SEC1_LABELS: Final = ("EC PRIVATE KEY", "SM2 PRIVATE KEY")
+_FORMS: Final = {
+    "PRIVATE KEY": "PKCS#8",
+    "ENCRYPTED PRIVATE KEY": "encrypted PKCS#8",
+    "RSA PRIVATE KEY": "PKCS#1",
+}
 _OLD_ENCRYPTION: Final = (
     "the private key is encrypted in OpenSSL's old way (Proc-Type, DEK-Info); convert it with "
     "`openssl pkcs8 -topk8 -in KEY -out NEW`"
@@ -86,6 +92,21 @@ class _EcPrivateKey:
     private_key: bytes
     parameters: Annotated[ObjectIdentifier | None, asn1.Explicit(0)]
     public_key: Annotated[asn1.BitString | None, asn1.Explicit(1)]
+
+
+@asn1.sequence
+class _RSAPrivateKey:
+    """PKCS#1, two primes.  Spec: RFC 8017 A.1.2"""
+
+    version: int
+    modulus: int
+    public_exponent: int
+    private_exponent: int
+    prime1: int
+    prime2: int
+    exponent1: int
+    exponent2: int
+    coefficient: int
 
 
 def load_private_key(data: bytes, password: bytes | None = None) -> SM2PrivateKey:
@@ -239,6 +260,26 @@ def _load_encrypted(der: bytes, password: bytes | None) -> SM2PrivateKey | RSAPr
             "password= of load_cert_chain)"
         )
     return _load_pkcs8(decrypt_pkcs8(der, password))
+
+
+def key_form(block: PemBlock | bytes) -> str:
+    """The form of a private key, by its label or, for DER, by what decodes.
+
+    Returns:
+        "PKCS#8", "encrypted PKCS#8", "SEC1", "PKCS#1" or "traditional, encrypted"; "" for
+        something else.  Whether the key itself is sound is not looked at.
+    """
+    if isinstance(block, bytes):
+        kinds = {
+            _PrivateKeyInfo: "PKCS#8",
+            _EcPrivateKey: "SEC1",
+            EncryptedPrivateKeyInfo: "encrypted PKCS#8",
+            _RSAPrivateKey: "PKCS#1",
+        }
+        return next((form for kind, form in kinds.items() if _decodes(kind, block)), "")
+    if block.encrypted:
+        return "traditional, encrypted"
+    return "SEC1" if block.label in _SEC1_LABELS else _FORMS.get(block.label, "")
 
 
 def _load_der(data: bytes, password: bytes | None) -> SM2PrivateKey | RSAPrivateKey:

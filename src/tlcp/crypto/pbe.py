@@ -54,10 +54,13 @@ _KDF_HASHES: Final = {
 }
 
 # How what is encrypted here begins: a SEQUENCE with the version and algorithm of a key (PKCS#8),
-# or with the object identifier of a bag (PKCS#12).  No wrong key makes that by chance.
+# or with the object identifier of a bag (PKCS#12), or has nothing but padding in it.  No wrong key
+# makes that by chance.
 _LENGTH: Final = rb"(?:[\x00-\x7f]|\x81.|\x82..|\x83...)"
 _BEGINNING: Final = re.compile(
-    rb"\x30%b(?:\x02\x01[\x00\x01]\x30|\x30%b\x06\x0b\x2a\x86)" % (_LENGTH, _LENGTH), re.DOTALL
+    rb"\x30%b(?:\x02\x01[\x00\x01]\x30|\x30%b\x06\x0b\x2a\x86)|\x30\x00(?:\x0e{14}|\x06{6})"
+    % (_LENGTH, _LENGTH),
+    re.DOTALL,
 )
 
 

@@ -13,15 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tlcp.crypto.keys import AnyPrivateKey, PrivateKey, PrivateRSAKey
 from tlcp.errors import ConfigError
 from tlcp.x509.certificate import Certificate
+from tlcp.x509.contents import may_need_password
 from tlcp.x509.identity import Identity
 from tlcp.x509.trust import read_ca_directory, read_cas
 
 __all__ = ["CertFile", "PairFiles", "as_path", "load_cas", "load_identity"]
 
 CertFile = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-PairFiles = tuple[CertFile, CertFile]
+#: A certificate file, and a key file or a key that lives elsewhere.
+PairFiles = tuple[CertFile, CertFile | AnyPrivateKey]
 
 _MAX_PASSWORD_BYTES = 1023  # OpenSSL's limit
 
@@ -57,23 +60,26 @@ def load_identity(
             raise TypeError("give either certfile or sign= and enc=, not both")
         sign_cert, sign_key = _pair(sign, "sign")
         enc_cert, enc_key = _pair(enc, "enc") if enc is not None else (None, None)
-        files = [f for f in (sign_cert, sign_key, enc_cert, enc_key) if f is not None]
+        files = [f for f in (sign_cert, sign_key, enc_cert, enc_key) if isinstance(f, str)]
         secret = _password(password, files)
         return Identity.load(sign_cert, sign_key, enc_cert, enc_key, secret)
     if certfile is None or enc is not None:
         raise TypeError(
             "give sign=(certfile, keyfile) and enc=(certfile, keyfile), "
-            "or one PEM file that holds both certificates and both keys"
+            "or one file (PEM or PKCS#12) that holds both certificates and both keys"
         )
     files = [as_path(certfile, "certfile")]
     files += [as_path(keyfile, "keyfile")] if keyfile is not None else []
     return Identity.from_bundle(*files, password=_password(password, files))
 
 
-def _pair(files: Any, name: str) -> tuple[str, str]:
+def _pair(files: Any, name: str) -> tuple[str, str | AnyPrivateKey]:
     if not isinstance(files, tuple | list) or len(files) != 2:
         raise TypeError(f"{name} should be (certificate file, key file)")
-    return as_path(files[0], f"{name}[0]"), as_path(files[1], f"{name}[1]")
+    certificate, key = files
+    if isinstance(key, PrivateKey | PrivateRSAKey):
+        return as_path(certificate, f"{name}[0]"), key
+    return as_path(certificate, f"{name}[0]"), as_path(key, f"{name}[1]")
 
 
 def _password(given: Any, files: list[str]) -> bytes | None:
@@ -82,7 +88,7 @@ def _password(given: Any, files: list[str]) -> bytes | None:
     Raises:
         OSError: a file cannot be read: the system's error, with its name.
     """
-    encrypted = any([b"ENCRYPTED" in Path(file).read_bytes() for file in files])
+    encrypted = any([may_need_password(Path(file).read_bytes()) for file in files])
     if not callable(given):
         return _as_secret(given, "password should be a string or callable")
     asked: Callable[[], Any] = given

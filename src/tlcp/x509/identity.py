@@ -13,13 +13,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from tlcp.crypto.keyfile import load_any_private_key
 from tlcp.crypto.keys import AnyPrivateKey, PrivateRSAKey
-from tlcp.crypto.pem import is_pem, split_pem, to_pem
-from tlcp.crypto.rsa import RSAPrivateKey, RSAPublicKey
-from tlcp.errors import CertificateVerifyError, ConfigError
+from tlcp.crypto.rsa import RSAPrivateKey
+from tlcp.errors import ConfigError
 from tlcp.suites import KeyKind
-from tlcp.x509.certificate import Certificate, load_pem_certificates
+from tlcp.x509.certificate import Certificate
+from tlcp.x509.loading import (
+    KeySource,
+    Side,
+    load_bundle,
+    load_side,
+    parse_side,
+    public_in,
+    public_of,
+)
 from tlcp.x509.usage import can_encrypt, can_sign, looks_swapped
 
 __all__ = ["Identity"]
@@ -60,40 +67,38 @@ class Identity:
     def load(
         cls,
         sign_cert: str | Path,
-        sign_key: str | Path,
+        sign_key: KeySource,
         enc_cert: str | Path | None = None,
-        enc_key: str | Path | None = None,
+        enc_key: KeySource | None = None,
         password: bytes | None = None,
     ) -> Identity:
         """Read an identity from files.
 
         Args:
-            sign_cert: PEM; the signing certificate first, CA certificates may follow.
-            sign_key: its private key, PEM or DER; PKCS#8, SEC1 or PKCS#1.
-            enc_cert: PEM; the encryption certificate first, CA certificates may follow.
-            enc_key: its private key.
-            password: for encrypted keys (PKCS#8).
+            sign_cert: PEM, in any order: the certificate is the one that the key fits, the others
+                are the chain; or PKCS#12.
+            sign_key: its private key: a file, PEM (PKCS#8, SEC1 or PKCS#1), DER or PKCS#12; with
+                several keys in it, the one that fits; or a key that lives elsewhere, an object
+                with the methods of ``tlcp.crypto.keys.PrivateKey``.
+            enc_cert: the same for encryption.
+            enc_key: its private key, as ``sign_key``; or the envelope (SM2EnvelopedKey) in which
+                the CA delivered it, which the signing key opens.
+            password: for encrypted keys.
 
         Raises:
             ConfigError: a file cannot be read, or holds something else; the text names it.
         """
-        signing = _load_certificates(sign_cert, "signing certificate")
-        enc = _load_certificates(enc_cert, "encryption certificate") if enc_cert else ()
-        return cls(
-            sign_cert=signing[0],
-            sign_key=_load_key(sign_key, "signing key", password),
-            enc_cert=enc[0] if enc else None,
-            enc_key=_load_key(enc_key, "encryption key", password) if enc_key else None,
-            chain=tuple(dict.fromkeys((*signing[1:], *enc[1:]))),
-        )
+        sign = load_side(sign_cert, sign_key, "signing", password)
+        enc = load_side(enc_cert, enc_key, "encryption", password, opener=sign.key)
+        return cls._of(sign, enc)
 
     @classmethod
     def from_pem(
         cls,
         sign_cert: bytes,
-        sign_key: bytes,
+        sign_key: bytes | AnyPrivateKey,
         enc_cert: bytes | None = None,
-        enc_key: bytes | None = None,
+        enc_key: bytes | AnyPrivateKey | None = None,
         password: bytes | None = None,
     ) -> Identity:
         """Make an identity from the contents of such files; arguments as ``load``.
@@ -101,49 +106,34 @@ class Identity:
         Raises:
             ConfigError: as ``load``.
         """
-        signing = _parse_certificates(sign_cert, "signing certificate")
-        enc = _parse_certificates(enc_cert, "encryption certificate") if enc_cert else ()
-        return cls(
-            sign_cert=signing[0],
-            sign_key=_parse_key(sign_key, "signing key", password),
-            enc_cert=enc[0] if enc else None,
-            enc_key=_parse_key(enc_key, "encryption key", password) if enc_key else None,
-            chain=tuple(dict.fromkeys((*signing[1:], *enc[1:]))),
-        )
+        sign = parse_side(sign_cert, sign_key, "signing", password)
+        enc = parse_side(enc_cert, enc_key, "encryption", password, opener=sign.key)
+        return cls._of(sign, enc)
+
+    @classmethod
+    def _of(cls, sign: Side, enc: Side) -> Identity:
+        if sign.cert is None or sign.key is None:
+            raise ConfigError("there is no signing certificate, or no key for it")
+        rest = dict.fromkeys((*sign.rest, *enc.rest))
+        chain = tuple(c for c in rest if c not in (sign.cert, enc.cert))
+        return cls(sign.cert, sign.key, enc.cert, enc.key, chain)
 
     @classmethod
     def from_bundle(cls, *paths: str | Path, password: bytes | None = None) -> Identity:
-        """Read an identity from PEM files that hold everything, in any order.
+        """Read an identity from files that hold everything, in any order.
 
         Each key finds its certificate by the public key; key usage tells which pair signs and
-        which encrypts; certificates without a key are the chain.
+        which encrypts; certificates without a key are the chain. An envelope is opened with the
+        signing key.
 
         Args:
-            paths: one file, or several that belong together.
-            password: for encrypted keys (PKCS#8).
+            paths: one file, or several that belong together: PEM, PKCS#12, envelopes.
+            password: for what is encrypted.
 
         Raises:
             ConfigError: a key or a certificate is missing, or it cannot be told which is which.
         """
-        where = ", ".join(map(str, paths))
-        data = [_read(path, "certificates and keys") for path in paths]
-        certificates = [c for pem in data for c in _certificates_within(pem, where)]
-        keys = [key for pem in data for key in _keys_within(pem, where, password)]
-        publics = {c: _public(c, f"certificate in {where}") for c in certificates}
-        pairs = [(c, k) for k in keys for c, p in publics.items() if p == _public_of(k)]
-        signing = [pair for pair in pairs if can_sign(pair[0])]
-        if not signing:
-            raise ConfigError(
-                f"{where}: found {len(certificates)} certificates and {len(keys)} keys, but no "
-                "signing certificate with its key; put both certificates and both keys into it"
-            )
-        sign_cert, sign_key = signing[0]
-        others = [pair for pair in pairs if pair[0] != sign_cert and can_encrypt(pair[0])]
-        enc_cert, enc_key = others[0] if others else (None, None)
-        if len(keys) > 1 and enc_cert is None:
-            raise ConfigError(f"{where}: a key fits none of the certificates that encrypt")
-        chain = tuple(c for c in certificates if c not in (sign_cert, enc_cert))
-        return cls(sign_cert, sign_key, enc_cert, enc_key, chain)
+        return cls(*load_bundle(paths, password))
 
     @property
     def key_kind(self) -> KeyKind:
@@ -241,14 +231,14 @@ def _usages(certificate: Certificate) -> str:
 
 
 def _check_keys(identity: Identity) -> None:
-    sign_public = _public(identity.sign_cert, "signing certificate")
+    sign_public = public_in(identity.sign_cert, "signing certificate")
     _check_kind(identity.sign_cert, identity.sign_key, "signing")
-    sign_fits = _public_of(identity.sign_key) == sign_public
+    sign_fits = public_of(identity.sign_key) == sign_public
     if identity.enc_cert is None or identity.enc_key is None:
         if not sign_fits:
             raise ConfigError(_mismatch("signing", identity.sign_cert))
         return
-    enc_public = _public(identity.enc_cert, "encryption certificate")
+    enc_public = public_in(identity.enc_cert, "encryption certificate")
     _check_kind(identity.enc_cert, identity.enc_key, "encryption")
     kinds = identity.sign_cert.key_kind, identity.enc_cert.key_kind
     if kinds[0] is not kinds[1]:
@@ -256,13 +246,13 @@ def _check_keys(identity: Identity) -> None:
             f"the signing certificate has an {kinds[0].value} key, the encryption certificate an "
             f"{kinds[1].value} key; both must be of one kind"
         )
-    enc_fits = _public_of(identity.enc_key) == enc_public
-    if not sign_fits and _public_of(identity.sign_key) == enc_public:
+    enc_fits = public_of(identity.enc_key) == enc_public
+    if not sign_fits and public_of(identity.sign_key) == enc_public:
         raise ConfigError(
             "signing and encryption keys look swapped: "
             "the signing key belongs to the encryption certificate"
         )
-    if not enc_fits and _public_of(identity.enc_key) == sign_public:
+    if not enc_fits and public_of(identity.enc_key) == sign_public:
         raise ConfigError(
             "signing and encryption keys look swapped: "
             "the encryption key belongs to the signing certificate"
@@ -291,67 +281,3 @@ def _mismatch(role: str, certificate: Certificate) -> str:
         f"the {role} key does not match the {role} certificate {certificate}; "
         "give the key that the certificate was issued for"
     )
-
-
-def _public(certificate: Certificate, role: str) -> bytes:
-    """The public key in the form that ``_public_of`` gives."""
-    try:
-        key = certificate.public_key
-    except CertificateVerifyError as error:
-        raise ConfigError(f"the {role} cannot be used: {error.what}; expected SM2") from error
-    return key.der if isinstance(key, RSAPublicKey) else key.point
-
-
-def _public_of(key: AnyPrivateKey) -> bytes:
-    return key.public_der if isinstance(key, PrivateRSAKey) else key.public_point
-
-
-def _read(path: str | Path, role: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read the {role} {path}: {error.strerror}") from error
-
-
-def _load_certificates(path: str | Path, role: str) -> tuple[Certificate, ...]:
-    return _parse_certificates(_read(path, role), f"{role} {path}")
-
-
-def _load_key(path: str | Path, role: str, password: bytes | None) -> AnyPrivateKey:
-    return _parse_key(_read(path, role), f"{role} {path}", password)
-
-
-def _parse_certificates(data: bytes, role: str) -> tuple[Certificate, ...]:
-    try:
-        return load_pem_certificates(data)
-    except ConfigError as error:
-        raise ConfigError(f"{role}: {error}{_crossed(data, 'KEY')}") from error
-
-
-def _parse_key(data: bytes, role: str, password: bytes | None) -> AnyPrivateKey:
-    try:
-        return load_any_private_key(data, password)
-    except ConfigError as error:
-        raise ConfigError(f"{role}: {error}{_crossed(data, 'CERTIFICATE')}") from None
-
-
-def _crossed(data: bytes, wrong_label: str) -> str:
-    """Add the likely cause when the file is a good one of the other kind."""
-    try:
-        labels = {block.label for block in split_pem(data)} if is_pem(data) else set()
-    except ConfigError:
-        return ""
-    only_others = bool(labels) and all(label.endswith(wrong_label) for label in labels)
-    return "; are the certificate and key files mixed up?" if only_others else ""
-
-
-def _certificates_within(data: bytes, where: str) -> tuple[Certificate, ...]:
-    blocks = split_pem(data)
-    if not any("CERTIFICATE" in block.label for block in blocks):
-        return ()
-    return _parse_certificates(data, where)
-
-
-def _keys_within(data: bytes, where: str, password: bytes | None) -> list[AnyPrivateKey]:
-    blocks = [block for block in split_pem(data) if block.label.endswith("PRIVATE KEY")]
-    return [_parse_key(to_pem(block.label, block.der), where, password) for block in blocks]

@@ -1,0 +1,159 @@
+"""What a file holds: certificates, private keys, envelopes, whatever their form and order.
+
+One look at a file serves the loading of identities and ``tlcp pki key``, which tells what it is.
+
+Spec: RFC 7468 (PEM), RFC 5208, RFC 5915, RFC 7292 (keys), GB/T 35276-2017 7.4 (envelopes)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from cryptography.hazmat import asn1
+
+from tlcp.crypto.envelope import is_envelope
+from tlcp.crypto.keyfile import SoftwareKey, key_form, load_any_private_key
+from tlcp.crypto.pbe import EncryptedPrivateKeyInfo, describe
+from tlcp.crypto.pem import PemBlock, is_pem, split_pem, to_pem
+from tlcp.crypto.pkcs12 import describe_pkcs12, is_pkcs12, load_pkcs12
+from tlcp.errors import CertificateVerifyError, ConfigError
+from tlcp.x509.certificate import Certificate
+
+__all__ = ["Part", "may_need_password", "read_parts"]
+
+Encoding = Literal["PEM", "DER", "base64"]
+Kind = Literal["certificate", "private key", "envelope", "bundle", "other"]
+
+_CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
+_OLD_KEY = "encrypted in OpenSSL's old way (DEK-Info)"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing in a file.
+
+    Attributes:
+        kind: "bundle" is a PKCS#12 file that was not opened, "other" what is none of these.
+        form: "X.509", "PKCS#8", "SEC1", "PKCS#1", "PKCS#12", "SM2EnvelopedKey", or a PEM label.
+        encoding: how the file is written.
+        encryption: how the part is encrypted, in words; "" if it is not.
+        certificate, key: what was read.
+        data: an envelope, to be opened with a signing key.
+        problem: why nothing was read, if so.
+    """
+
+    kind: Kind
+    form: str
+    encoding: Encoding
+    encryption: str = ""
+    certificate: Certificate | None = None
+    key: SoftwareKey | None = field(default=None, repr=False)
+    data: bytes = field(default=b"", repr=False)
+    problem: str = ""
+
+
+def may_need_password(data: bytes) -> bool:
+    """Whether something in a file is encrypted under a password."""
+    if is_pem(data):
+        return b"ENCRYPTED" in data
+    return is_pkcs12(data) or key_form(data) == "encrypted PKCS#8"
+
+
+def read_parts(data: bytes, password: bytes | None = None) -> tuple[Part, ...]:
+    """Tell the parts of a file apart, in its order, and read them.
+
+    A part that cannot be read says so itself, so that the others can still be shown.
+
+    Args:
+        data: the file: PEM in any order, or DER, or the base64 of an envelope.
+        password: for what is encrypted.
+
+    Raises:
+        ConfigError: the file is damaged as a whole, or nothing that is known here.
+    """
+    if is_pem(data):
+        parts = [part for block in split_pem(data) for part in _of_block(block, password)]
+        return tuple(replace(part, encoding="PEM") for part in parts)
+    found = _of_der(data, password)
+    if not found:
+        raise ConfigError(
+            "the file holds nothing that is known here: expected PEM or DER of certificates, "
+            "private keys (PKCS#8, SEC1, PKCS#1), a PKCS#12 file or an SM2EnvelopedKey; "
+            + ("it is empty" if not data else "is it cut off, or text?")
+        )
+    return found
+
+
+def _of_block(block: PemBlock, password: bytes | None) -> tuple[Part, ...]:
+    if block.label in _CERTIFICATE_LABELS:
+        return (_certificate(block.der),)
+    if block.label.endswith("PRIVATE KEY"):
+        form = key_form(block) or block.label
+        encryption = _OLD_KEY if block.encrypted else _encryption(form, block.der)
+        if block.encrypted:
+            return (Part("private key", form, "PEM", encryption, problem=f"the key is {_OLD_KEY}"),)
+        return (_key(to_pem(block.label, block.der), form, encryption, password),)
+    if is_envelope(block.der):
+        return (_envelope(block.der, "PEM"),)
+    if is_pkcs12(block.der):
+        return _bundle(block.der, password)
+    return (Part("other", block.label, "PEM"),)
+
+
+def _of_der(data: bytes, password: bytes | None) -> tuple[Part, ...]:
+    if is_pkcs12(data):
+        return _bundle(data, password)
+    if is_envelope(data):
+        return (_envelope(data, "DER" if data[:1] == b"\x30" else "base64"),)
+    if form := key_form(data):
+        return (_key(data, form, _encryption(form, data), password),)
+    certificate = _certificate(data)
+    return (certificate,) if certificate.certificate is not None else ()
+
+
+def _certificate(der: bytes) -> Part:
+    try:
+        return Part("certificate", "X.509", "DER", certificate=Certificate.from_der(der))
+    except CertificateVerifyError as error:
+        return Part("certificate", "X.509", "DER", problem=error.what)
+
+
+def _key(data: bytes, form: str, encryption: str, password: bytes | None) -> Part:
+    form = form.removeprefix("encrypted ")
+    try:
+        key = load_any_private_key(data, password)
+    except ConfigError as error:
+        return Part("private key", form, "DER", encryption, problem=error.what)
+    return Part("private key", form, "DER", encryption, key=key)
+
+
+def _encryption(form: str, der: bytes) -> str:
+    if form != "encrypted PKCS#8":
+        return ""
+    try:
+        info = asn1.decode_der(EncryptedPrivateKeyInfo, der)
+        return describe(asn1.encode_der(info.algorithm), "private key")
+    except (ValueError, ConfigError):
+        return "under a password, in a way that is not supported"
+
+
+def _envelope(data: bytes, encoding: Encoding) -> Part:
+    how = "SM4 with a key for a signing key"
+    return Part("envelope", "SM2EnvelopedKey", encoding, how, data=data)
+
+
+def _bundle(data: bytes, password: bytes | None) -> tuple[Part, ...]:
+    encryption = ""
+    try:
+        encryption = describe_pkcs12(data)
+        found = load_pkcs12(data, password)
+    except ConfigError as error:
+        return (Part("bundle", "PKCS#12", "DER", encryption, problem=error.what),)
+    whole = Part("private key", "PKCS#12", "DER", encryption)
+    keys = [replace(whole, key=key) for key in found.keys]
+    certificates = [
+        replace(_certificate(der), form="PKCS#12", encryption=encryption)
+        for der in found.certificates
+    ]
+    return (*keys, *certificates)
