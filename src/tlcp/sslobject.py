@@ -32,6 +32,7 @@ from tlcp.record.counter import RecordCounter
 from tlcp.sessions.client import TLCPSession, check_session
 from tlcp.sessions.session import Session
 from tlcp.suites import ALL_SUITES, BulkCipher, CipherSuite, KeyExchangeKind, KeyKind
+from tlcp.x509.names import to_a_labels
 from tlcp.x509.pair import VerifiedPair
 from tlcp.x509.peercert import as_dictionary
 
@@ -506,7 +507,7 @@ def host_name(given: str | bytes) -> str:
         raise TypeError("server_hostname cannot contain a null character")
     if not text or text[0] == ".":
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
-    return text if text.isascii() else text.encode("idna").decode("ascii")
+    return to_a_labels(text)
 
 
 def describe_suite(suite: CipherSuite) -> dict[str, Any]:

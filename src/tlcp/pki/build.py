@@ -24,6 +24,7 @@ from tlcp.crypto.sm3 import sm3
 from tlcp.errors import ConfigError
 from tlcp.pki.signing import Signer, sign_tbs, signature_algorithm, tlv
 from tlcp.x509.der import ExtensionDer, NewSubjectPublicKeyInfo, NewTBSCertificate, Validity
+from tlcp.x509.names import to_a_labels
 
 __all__ = [
     "Extension",
@@ -208,7 +209,7 @@ def _general_name(host: str) -> x509.GeneralName:
     except ValueError:
         pass
     try:
-        name = (host if host.isascii() else host.encode("idna").decode()).removesuffix(".")
+        name = to_a_labels(host).removesuffix(".")
     except ValueError:
         name = ""
     if not all(map(_LABEL.fullmatch, name.split("."))):

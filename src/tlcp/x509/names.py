@@ -3,8 +3,8 @@
 Only subjectAltName counts; the common name never does (RFC 9525 2).  A wildcard is the whole
 left-most label and stands for exactly one label.  IP addresses match iPAddress entries alone.
 
-Limit: a host with non-ASCII letters is turned into A-labels by Python's own codec, which is
-IDNA 2003; where that differs from IDNA 2008 (as for "ß") pass the A-label form ("xn--...").
+A host with other letters than ASCII is turned into A-labels by IDNA 2008, mapped first as browsers
+do (UTS 46, non-transitional); ``idna`` does it. Certificates have A-labels, and these are compared.
 
 Spec: RFC 9525 6, RFC 5280 4.2.1.6; GB/T 38636-2020 6.4.5.3 leaves the matching to TLS practice
 """
@@ -19,7 +19,7 @@ from typing import Final
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.x509.certificate import Certificate
 
-__all__ = ["match_host", "parse_host"]
+__all__ = ["match_host", "parse_host", "to_a_labels"]
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _SHOWN: Final = 8  # how many names an error lists
@@ -72,11 +72,26 @@ def _as_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
         return None
 
 
+def to_a_labels(name: str) -> str:
+    """Write a DNS name in ASCII: labels of other letters as "xn--..."; ASCII stays as it is.
+
+    Raises:
+        ValueError: a label has letters that no domain name can have.
+
+    Spec: RFC 5891 4; UTS 46 4
+    """
+    if name.isascii():
+        return name
+    import idna  # its tables are large, and few hosts need them
+
+    labels = idna.uts46_remap(name, std3_rules=False, transitional=False).split(".")
+    return ".".join(one if one.isascii() else idna.alabel(one).decode() for one in labels)
+
+
 def _as_dns_name(host: str) -> str:
-    name = host.removesuffix(".")
     try:
-        ascii_name = name if name.isascii() else name.encode("idna").decode()
-    except UnicodeError as error:
+        ascii_name = to_a_labels(host).removesuffix(".")
+    except ValueError as error:
         raise ConfigError(f"the host name {host!r} cannot be written as a DNS name") from error
     if len(ascii_name) > 253 or not all(map(_LABEL.fullmatch, ascii_name.split("."))):
         raise ConfigError(
