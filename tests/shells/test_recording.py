@@ -21,10 +21,10 @@ from support.sockets import LIMIT_S, client_context, served, server_context
 from tlcp.errors import ConfigError, TLCPError
 from tlcp.inspect import Recording
 from tlcp.inspect.captures import open_capture
+from tlcp.inspect.collecting import conversations
 from tlcp.inspect.packets import Decoder, TCPPacket
 from tlcp.inspect.report import ConnectionReport, Examiner
 from tlcp.inspect.secrets import Secrets
-from tlcp.inspect.streams import conversations
 from tlcp.sessions.store import MemoryStore
 from tlcp.socket import TLCPSocket
 from tlcp.x509.trust import TrustStore

@@ -22,6 +22,7 @@ from tlcp.inspect.farm import Conflicts, Farm, Work
 from tlcp.inspect.model import SENDERS, Ending
 from tlcp.inspect.packets import Decoder, TCPPacket
 from tlcp.inspect.report import ConnectionReport, Examiner
+from tlcp.inspect.roles import opens
 from tlcp.inspect.secrets import Secrets
 from tlcp.inspect.steps import Lang
 from tlcp.inspect.streams import Assembler
@@ -261,7 +262,7 @@ def run(packets: Reading, place: Here | Farm) -> None:
             place.end(conversation.number, conversation.ending, conflicts)
 
     packets.on_key_log = place.learn
-    assembler = Assembler(begin, feed, end)
+    assembler = Assembler(begin, feed, end, opens=opens)
     for packet in packets:
         assembler.feed(packet)
     assembler.finish()

@@ -5,10 +5,11 @@ every length is checked, every memory is bounded, and what cannot be read is sta
 """
 
 from tlcp.inspect.captures import Capture, CaptureError, Packet, open_capture
+from tlcp.inspect.collecting import conversations
 from tlcp.inspect.conversation import Conversation, Limits, Segment
 from tlcp.inspect.packets import Decoder, Endpoint, TCPPacket
 from tlcp.inspect.recording import Recording
-from tlcp.inspect.streams import Assembler, conversations
+from tlcp.inspect.streams import Assembler
 
 __all__ = [
     "Assembler",

@@ -14,6 +14,7 @@ from tlcp.inspect.conversation import Conversation, Segment
 from tlcp.inspect.model import SENDERS, Ending, KeepLimits, Sender
 from tlcp.inspect.packets import TCPPacket
 from tlcp.inspect.report import ConnectionReport, Examiner
+from tlcp.inspect.roles import opens
 from tlcp.inspect.secrets import Secrets
 from tlcp.inspect.streams import Assembler
 from tlcp.registry import ContentType
@@ -108,7 +109,7 @@ class Live:
         self._secrets, self._trust = secrets, trust
         self._on_begin, self._on_handshake, self._on_end = on_begin, on_handshake, on_end
         self._watched: dict[int, _Watched] = {}
-        self._assembler = Assembler(self._begin, self._feed, self._end)
+        self._assembler = Assembler(self._begin, self._feed, self._end, opens=opens)
         self.begun, self.ended = 0, 0
         self.others, self.ports = Counter[str](), set[int]()
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
 from tlcp.inspect.conversation import Conflict, Conversation, Limits, Segment
-from tlcp.inspect.directions import PIECE_COST, Direction, Piece
+from tlcp.inspect.directions import Direction, Piece
 from tlcp.inspect.packets import TCPPacket
 
-__all__ = ["Assembler", "Conflict", "Conversation", "Limits", "Segment", "conversations"]
+__all__ = ["Assembler"]
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _HALF, _MASK = 1 << 31, (1 << 32) - 1
@@ -35,7 +35,16 @@ _Entry = tuple[Conversation, Direction, Direction]
 
 
 class Assembler:
-    """Packets in, one by one; conversations and their segments out, through three callbacks."""
+    """Packets in, one by one; conversations and their segments out, through three callbacks.
+
+    Args:
+        on_open: gets a conversation when it is known which side opened it.
+        on_segment: gets its bytes.
+        on_close: gets it when it is over.
+        limits: of time and memory.
+        opens: where no SYN was seen: whether the first bytes of a side are those of the one that
+            opened, or None if that cannot be told; then the side that speaks first did.
+    """
 
     def __init__(
         self,
@@ -43,7 +52,9 @@ class Assembler:
         on_segment: OnSegment,
         on_close: OnConversation,
         limits: Limits | None = None,
+        opens: Callable[[bytes], bool | None] | None = None,
     ) -> None:
+        self._opens = opens
         self._on_open = on_open
         self._on_segment = on_segment
         self._on_close = on_close
@@ -176,11 +187,24 @@ class Assembler:
             return False
         side.isn = packet.sequence
         side.settle(position)
+        if answer:
+            self._answered(conversation, side, packet.acknowledgement)
         if not conversation.opened and (side.sender == 1) is not answer:
             self._turn(conversation)
         conversation.whole = True
         self._announce(conversation)
         return True
+
+    def _answered(self, conversation: Conversation, side: Direction, sequence: int) -> None:
+        """The answer to a SYN that was not seen tells where the other side begins."""
+        first, second = conversation.sides
+        other = second if side is first else first
+        if other.base is None:
+            other.begin(sequence)
+        position = other.position(sequence)
+        if not other.settled and abs(position - other.next) <= self._limits.window:
+            other.isn = sequence - 1 & _MASK
+            other.settle(position)
 
     def _turn(self, conversation: Conversation) -> None:
         """Swap the sides: who spoke first here did not open the connection."""
@@ -197,6 +221,12 @@ class Assembler:
             if side.base is not None and not side.settled:
                 first = min(side.held[0].position, 0) if side.held else 0
                 side.settle(first)
+        if not conversation.opened and self._opens is not None:
+            told = [
+                self._opens(side.held[0].data) if side.held else None for side in conversation.sides
+            ]
+            if told[0] is False or (told[0] is None and told[1]):
+                self._turn(conversation)
         self._announce(conversation)
 
     # ------------------------------------------------------------------ all other packets
@@ -427,8 +457,9 @@ class Assembler:
                 if not side.held or not side.settled:
                     continue
                 piece = side.held[0]
+                waits = other.settled or other.held  # else nothing of the other side may ever come
                 if piece.position > side.next or (
-                    other.settled and piece.needs > other.next and piece.needs > other.excused
+                    waits and piece.needs > other.next and piece.needs > other.excused
                 ):
                     continue
                 if ready is None or piece.arrival < ready.held[0].arrival:
@@ -548,51 +579,3 @@ def _last_s(conversation: Conversation) -> float:
 def _reversed(flow: bytes) -> bytes:
     size = (len(flow) - 4) // 2
     return flow[size : 2 * size] + flow[:size] + flow[-2:] + flow[-4:-2]
-
-
-def conversations(
-    packets: Iterable[TCPPacket],
-    limits: Limits | None = None,
-    *,
-    keep_bytes: int = 1 << 24,
-    keep_total: int = 1 << 30,
-) -> Iterator[Conversation]:
-    """Give each conversation when it is over, with its segments.
-
-    Args:
-        packets: in the order of the capture.
-        limits: how long something is waited for.
-        keep_bytes: kept of one conversation; what is more is only counted, in ``left_out``.
-        keep_total: the same for all that are open together.
-    """
-    over: deque[Conversation] = deque()
-    sizes: dict[int, int] = {}
-    total = 0
-
-    def collect(conversation: Conversation, segment: Segment) -> None:
-        nonlocal total
-        size, kept = len(segment.data), sizes.get(conversation.number, 0)
-        cost = size + PIECE_COST
-        if conversation.left_out or kept + cost > keep_bytes or total + cost > keep_total:
-            conversation.left_out += size
-            return
-        sizes[conversation.number] = kept + cost
-        total += cost
-        conversation.segments.append(segment)
-
-    def close(conversation: Conversation) -> None:
-        nonlocal total
-        total -= sizes.pop(conversation.number, 0)
-        over.append(conversation)
-
-    assembler = Assembler(_nothing, collect, close, limits)
-    for packet in packets:
-        assembler.feed(packet)
-        while over:
-            yield over.popleft()
-    assembler.finish()
-    yield from over
-
-
-def _nothing(_: Conversation) -> None:
-    """Do nothing when a conversation begins."""
