@@ -14,11 +14,12 @@ from click.testing import CliRunner, Result
 
 from cli.tools import run
 from support.captured import CAPTURES, SERVER_ENC_KEY, captures
-from support.capturing import Talk, enhanced, framed, ip_of, pcap, pcapng
+from support.capturing import Talk, enhanced, framed, ip_of, pcap, pcapng, secrets
 from tlcp.cli.app import program
 from tlcp.cli.inspecting import Progress
 from tlcp.crypto.keyfile import dump_private_key
-from tlcp.inspect.captures import open_capture
+from tlcp.inspect.captures import Packet, open_capture
+from tlcp.inspect.packets import Decoder
 from unit.inspect.test_findings import conforms
 
 CA = CAPTURES / "pki" / "ca.crt"
@@ -65,6 +66,32 @@ def talked(*bytes_of_client: bytes) -> bytes:
         talk.send(0, data)
     talk.bye()
     return pcap([(p.time_s, framed("ethernet", ip_of(p))) for p in talk.packets])
+
+
+def test_keys_behind_the_end_of_a_connection_open_it(tmp_path: Path) -> None:
+    link, packets = packets_of(ECC)
+    late = tmp_path / "late.pcapng"
+    late.write_bytes(pcapng(packets, link=link) + secrets("<", keys(ECC).read_bytes()))
+    (one,) = documents(inspect("--json", "--ca", CA, late))
+    assert one["decryption"]["possible"]
+    with late.open("ab") as file:
+        file.write(b"no block")  # damage behind them changes nothing
+    shown = inspect("--json", "--ca", CA, late)
+    assert documents(shown)[0]["decryption"]["possible"]
+    assert "could not be read to its end" in shown.stderr
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_a_capture_that_begins_late_knows_who_is_who(first: int, tmp_path: Path) -> None:
+    """Without SYNs, beginning at ClientHello, ServerHello, client Certificate, or later."""
+    link, packets = packets_of(ECC)
+    decoder = Decoder()
+    spoken = [(t, p) for t, p in packets if (s := decoder.decode(Packet(t, link, p, 0))) and s.data]
+    late = tmp_path / "late.pcap"
+    late.write_bytes(pcap(spoken[first:], link=link))
+    (one,) = documents(inspect("--json", "--keylog", keys(ECC), late))
+    whole = documents(inspect("--json", ECC))[0]
+    assert one["server"]["address"] == whole["server"]["address"]
 
 
 def damaged(tmp_path: Path) -> Path:

@@ -31,7 +31,7 @@ from tlcp.cli.options import examples, read_password
 from tlcp.cli.output import Printer
 from tlcp.cli.page_file import PageFile
 from tlcp.cli.pcapng import PcapngOut
-from tlcp.inspect.captures import Capture, CaptureError, open_capture
+from tlcp.inspect.captures import Capture, CaptureError, key_logs, open_capture
 from tlcp.inspect.exporting import DataExport
 from tlcp.inspect.farm import Farm, FarmError
 from tlcp.inspect.report import ConnectionReport, schema
@@ -197,6 +197,8 @@ def inspect(
     export = None if export_data is None else DataExport(export_data)
 
     reading = Reading(file, _open(file, progress, again))
+    for log in _logs_inside(file, progress):
+        secrets.add_key_log(log.decode("latin-1"))
     totals = Totals(output.write)
     work = Inspection(secrets, trust, host, _render(again, output, page), export)
     # what these gather must be here, not in another process
@@ -278,6 +280,14 @@ def _open(file: Path, progress: Progress | None, again: PcapngOut | None) -> Cap
         raise Failure(ExitCode.USAGE, f"{named(file)}: {error}", hint=hint) from error
     except OSError as error:
         raise unreadable(file, error) from error
+
+
+def _logs_inside(file: Path, progress: Progress | None) -> list[bytes]:
+    """The key logs of a file, wherever they are in it; a stream tells them when they come."""
+    try:
+        return key_logs(file, progress) if str(file) != STDIN and file.is_file() else []
+    except (CaptureError, OSError):
+        return []  # reading the packets comes to it, and tells it
 
 
 def _stdin() -> BinaryIO:

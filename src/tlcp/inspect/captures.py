@@ -9,6 +9,7 @@ Spec: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -19,13 +20,22 @@ from typing import BinaryIO, NamedTuple, Self
 
 from tlcp.inspect.sources import CaptureError, Progress, Source
 
-__all__ = ["Capture", "CaptureError", "Packet", "Problem", "Progress", "open_capture"]
+__all__ = [
+    "Capture",
+    "CaptureError",
+    "Packet",
+    "Problem",
+    "Progress",
+    "key_logs",
+    "open_capture",
+]
 
 MAX_PACKET = 1 << 24  # bytes; more is a damaged length, not a packet
 MAX_BLOCK = 1 << 26
 _MAX_INTERFACES = 1 << 16  # in one section
 _MAX_SECRETS = 1 << 26  # bytes of key log in one file
 _MAX_PROBLEMS = 100
+_LATEST_S = 253_402_300_800.0  # the year 10000
 
 PCAP_MAGIC = {  # the four bytes that begin a file: byte order, parts of a second
     b"\xa1\xb2\xc3\xd4": (">", 10**6),
@@ -115,6 +125,15 @@ class Capture:
         """Close the file, if it was opened here."""
         self._source.close()
 
+    def read_secrets(self) -> None:
+        """Read to the end for the secrets of a pcapng file alone, instead of iterating.
+
+        Raises:
+            CaptureError: the file is damaged or cut short; what came before is in ``secrets``.
+        """
+        for _ in _read_pcapng(self, self._source, packets=False):
+            raise RuntimeError("packets were not asked for")
+
     def note(self, offset: int, what: str) -> None:
         """State a problem that reading goes on behind."""
         if len(self.problems) < _MAX_PROBLEMS:
@@ -140,6 +159,26 @@ def open_capture(
     except BaseException:
         source.close()
         raise
+
+
+def key_logs(file: Path, progress: Progress | None = None) -> list[bytes]:
+    """The TLS key logs inside a capture, without its packets.
+
+    Some programs write a secrets block behind the packets that it decrypts, even behind the end of
+    their connection: whoever reads the file in one go learns the keys too late.
+
+    Returns:
+        The logs in their order; none of a pcap, and those before the damage of a damaged file.
+
+    Raises:
+        CaptureError: it is no capture.
+        OSError: the file cannot be opened or read.
+    """
+    with open_capture(file, progress) as capture:
+        if capture.format == "pcapng":
+            with contextlib.suppress(CaptureError):
+                capture.read_secrets()
+        return capture.secrets
 
 
 def _format(source: Source) -> str:
@@ -191,7 +230,7 @@ def _read_pcap(capture: Capture, source: Source) -> Iterator[Packet]:
         raise source.error(source.base + at, "the file is cut short inside a packet")
 
 
-def _read_pcapng(capture: Capture, source: Source) -> Iterator[Packet]:
+def _read_pcapng(capture: Capture, source: Source, *, packets: bool = True) -> Iterator[Packet]:
     section = _Section(capture, source)
     at, need = 0, 12
     while source.fill(at + need):
@@ -201,9 +240,10 @@ def _read_pcapng(capture: Capture, source: Source) -> Iterator[Packet]:
             if at + size > end:
                 need = size
                 break
-            packet = section.block(kind, at, size)
-            if packet is not None:
-                yield packet
+            if packets or kind == _SECRETS:
+                packet = section.block(kind, at, size)
+                if packet is not None:
+                    yield packet
             at += size
         at = source.drop(at)
     if source.rest(at):
@@ -289,7 +329,11 @@ class _Section:
             return self._pass_over(at, f"a packet of interface {number}, which is not described")
         link, _, parts, offset_s = self._interfaces[number]
         data = self._source.buffer[start : start + captured]
-        return Packet(ticks / parts + offset_s, link, data, max(length - captured, 0))
+        time_s = ticks / parts + offset_s
+        if not 0 <= time_s < _LATEST_S:
+            self._pass_over(at, "a packet of a time that no calendar has: it is taken as 1970")
+            time_s = 0.0
+        return Packet(time_s, link, data, max(length - captured, 0))
 
     def _add_interface(self, at: int, body: int, stop: int) -> None:
         if stop - body < 8:
