@@ -19,6 +19,7 @@ from tlcp.cli.pki_common import (
     quoted,
     report,
 )
+from tlcp.cli.pki_key import key
 from tlcp.cli.pki_request import csr, sign
 from tlcp.cli.pki_status import crl, list_issued, ocsp, revoke
 from tlcp.pki.ca import CertificateAuthority, IssuedPair
@@ -194,5 +195,5 @@ def _report_pair(
     report(paths, facts, as_json, _NEXT, following=following)
 
 
-for _command in (csr, sign, revoke, crl, ocsp, list_issued):
+for _command in (csr, sign, revoke, crl, ocsp, list_issued, key):
     pki.add_command(_command)

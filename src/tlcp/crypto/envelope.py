@@ -24,7 +24,14 @@ from tlcp.crypto.pem import is_pem, split_pem
 from tlcp.crypto.sm2 import SM2PrivateKey, SM2PublicKey
 from tlcp.errors import ConfigError
 
-__all__ = ["ENVELOPE_LABEL", "Fill", "is_envelope", "open_envelope", "seal_envelope"]
+__all__ = [
+    "ENVELOPE_LABEL",
+    "Fill",
+    "envelope_point",
+    "is_envelope",
+    "open_envelope",
+    "seal_envelope",
+]
 
 #: plain: the 32 bytes alone, as most write.  padded: PKCS#7 padding behind them, 48 bytes.
 #: device: 32 zeros before them, as the key has 64 bytes in the structures of GM/T 0016.
@@ -84,6 +91,15 @@ def is_envelope(data: bytes) -> bool:
     except ConfigError:
         return False
     return True
+
+
+def envelope_point(data: bytes) -> bytes:
+    """The public point of the key in an envelope, 65 bytes; it is readable without any key.
+
+    Raises:
+        ConfigError: no envelope.
+    """
+    return _parse(_der_of(data)).public_key.as_bytes()
 
 
 def seal_envelope(
