@@ -20,6 +20,7 @@ from tlcp.cli.pki_common import (
     report,
 )
 from tlcp.cli.pki_key import key
+from tlcp.cli.pki_lint import lint_files
 from tlcp.cli.pki_request import csr, sign
 from tlcp.cli.pki_status import crl, list_issued, ocsp, revoke
 from tlcp.pki.ca import CertificateAuthority, IssuedPair
@@ -195,5 +196,5 @@ def _report_pair(
     report(paths, facts, as_json, _NEXT, following=following)
 
 
-for _command in (csr, sign, revoke, crl, ocsp, list_issued, key):
+for _command in (csr, sign, revoke, crl, ocsp, list_issued, key, lint_files):
     pki.add_command(_command)
