@@ -48,6 +48,7 @@ def time(moment: datetime.datetime, *, general: bool = False) -> bytes:
     return tlv(UTC_TIME, moment.strftime("%y%m%d%H%M%SZ").encode())
 
 
-def extension(dotted: str, value: bytes, *, critical: bool = False) -> bytes:
-    flag = tlv(BOOLEAN, b"\xff") if critical else b""
+def extension(dotted: str, value: bytes, *, critical: bool | None = False) -> bytes:
+    """One extension; ``critical=None`` writes out that it is not."""
+    flag = {True: tlv(BOOLEAN, b"\xff"), False: b"", None: tlv(BOOLEAN, b"\0")}[critical]
     return sequence(oid(dotted), flag, tlv(OCTET_STRING, value))

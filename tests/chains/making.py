@@ -78,7 +78,7 @@ class Cert:
         strings: the tag of the strings of the subject.
         serial: number, 0 = of the name.
         version, general_time: of the certificate; GeneralizedTime whatever the year.
-        der: bytes and what stands for them in the part that is signed.
+        der: serial number or times, and what stands for them.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Cert:
     aki: bytes | None = b""
     begin: float = -1
     end: float = 1
-    raw: tuple[tuple[str, bool, bytes], ...] = ()
+    raw: tuple[tuple[str, bool | None, bytes], ...] = ()
     critical: tuple[str, ...] = ()
     anchor: bool = False
     strings: int = der.UTF8
@@ -187,14 +187,14 @@ def sign(key: Key, algorithm: str, data: bytes) -> bytes:
 
 
 def name_der(text: str, strings: int = der.UTF8) -> bytes:
-    """A name from "O=Acme,CN=x"; "" is the empty one."""
+    """A name from "O=Acme,CN=x"; "" is the empty one; surrogates are bytes."""
     oids = {"CN": "2.5.4.3", "O": "2.5.4.10", "OU": "2.5.4.11", "C": "2.5.4.6"}
     oids |= {"E": "1.2.840.113549.1.9.1"}
     rdns = []
     for part in filter(None, text.split(",")):
         kind, _, value = part.partition("=")
         tag = 22 if kind == "E" else strings
-        encoded = value.encode("utf-16-be" if tag == 30 else "utf-8")
+        encoded = value.encode("utf-16-be" if tag == 30 else "utf-8", "surrogateescape")
         pair = der.sequence(der.oid(oids[kind]), der.tlv(tag, encoded))
         rdns.append(der.tlv(der.SET, pair))
     return der.sequence(*rdns)
@@ -236,23 +236,24 @@ def build(cert: Cert, certs: dict[str, Cert], kind: Kind) -> Certificate:
     issuer_dn = cert.issuer_dn or issuer.dn or f"CN={issuer.name}"
     tbs = der.sequence(
         der.tlv(0xA0, der.integer(cert.version - 1)) if cert.version > 1 else b"",
-        der.integer(serial),
+        _put(cert, der.integer(serial)),
         ALGORITHMS[algorithm][0],
         name_der(issuer_dn.removeprefix("-"), der.UTF8 if cert.issuer_dn else issuer.strings),
         der.sequence(
-            der.time(NOW + cert.begin * DAY, general=cert.general_time),
-            der.time(NOW + cert.end * DAY, general=cert.general_time),
+            _put(cert, der.time(NOW + cert.begin * DAY, general=cert.general_time)),
+            _put(cert, der.time(NOW + cert.end * DAY, general=cert.general_time)),
         ),
         name_der(subject_dn.removeprefix("-"), cert.strings),
         key_info(own),
         der.tlv(0xA3, extensions) if cert.version == 3 and extensions != b"\x30\0" else b"",
     )
-    for old, new in cert.der:
-        if old not in tbs:
-            raise ValueError(f"{old.hex()} is not in {cert.name}")
-        tbs = tbs.replace(old, new)
     made = der.sequence(tbs, ALGORITHMS[algorithm][0], der.bits(sign(signing, algorithm, tbs)))
     return Certificate.from_der(made)
+
+
+def _put(cert: Cert, value: bytes) -> bytes:
+    """A value, or what is to stand for it."""
+    return dict(cert.der).get(value, value)
 
 
 def key_id(cert: Cert, kind: Kind) -> bytes:

@@ -430,10 +430,12 @@ def _read(der: bytes) -> dict[str, Any]:
     cut = cut_certificate(der)
     try:
         parsed = x509.load_der_x509_certificate(der)
+        extensions = parsed.extensions
     except ValueError:
         parsed = x509.load_der_x509_certificate(readable_copy(der))
+        extensions = parsed.extensions
     values, unknown = dict[x509.ObjectIdentifier, x509.ExtensionType](), list[str]()
-    for extension in parsed.extensions:
+    for extension in extensions:
         oid = extension.oid
         values[oid] = extension.value
         if extension.critical and oid not in _HANDLED:

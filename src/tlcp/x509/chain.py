@@ -43,10 +43,10 @@ from tlcp.errors import CertificateProblem, CertificateVerifyError
 from tlcp.x509.algorithms import family_of
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.constraints import check_name_constraints
-from tlcp.x509.dn import CanonicalName, canonical_name
+from tlcp.x509.dn import CanonicalName, canonical_name, is_readable
 from tlcp.x509.links import CA, Purpose, Rules
 from tlcp.x509.policies import check_policies
-from tlcp.x509.trust import TrustStore
+from tlcp.x509.trust import TrustStore, by_canonical_name
 from tlcp.x509.work import MAX_CANDIDATES, MAX_SIGNATURE_CHECKS, Work
 
 __all__ = ["MAX_CANDIDATES", "MAX_SIGNATURE_CHECKS", "Purpose", "Revocation", "verify_chain"]
@@ -220,12 +220,12 @@ class _Search:
 
     def named_alike(self, top: Certificate) -> Iterator[Certificate]:
         """Those whose name is written otherwise but is the same.  Spec: RFC 5280 7.1"""
+        if not is_readable(top.issuer, top.issuer_der):
+            return
         wanted = canonical_name(top.issuer)
         yield from self.trust.named_alike(wanted)
         if self._by_name is None:
-            self._by_name = {}
-            for one in self.sent:
-                self._by_name.setdefault(canonical_name(one.subject), []).append(one)
+            self._by_name = by_canonical_name(self.sent)
         yield from self._by_name.get(wanted, ())
 
     # Links and paths

@@ -102,6 +102,7 @@ class _Check:
 
     def certificate(self, certificate: Certificate) -> None:
         """Check every name of a certificate."""
+        self._check_subject(certificate)
         for name in _names(certificate):
             form = type(name)
             permitted, excluded = self.permitted.get(form), self.excluded.get(form, [])
@@ -139,10 +140,21 @@ class _Check:
             found.setdefault(type(base), []).append(_value(base))
         return found
 
+    def _check_subject(self, certificate: Certificate) -> None:
+        """A subject that cannot be read could be any, and have any e-mail address."""
+        bound = {*self.permitted, *self.excluded} & {x509.DirectoryName, x509.RFC822Name}
+        if bound and not is_readable(certificate.subject, certificate.subject_der):
+            raise self._incomparable(certificate, x509.DirectoryName(certificate.subject))
+
     def _check_readable(self, certificate: Certificate, name: x509.GeneralName) -> None:
         if type(name) in _COMPARED and _can_compare(name):
             return
-        raise CertificateVerifyError(
+        raise self._incomparable(certificate, name)
+
+    def _incomparable(
+        self, certificate: Certificate, name: x509.GeneralName
+    ) -> CertificateVerifyError:
+        return CertificateVerifyError(
             CertificateProblem.UNSUPPORTED_CONSTRAINT,
             f"the CA {self.ca} constrains {_form(name)}s, and that of {certificate} cannot be "
             f"compared: {_text(name)}, {self.where}",

@@ -12,7 +12,13 @@ from dataclasses import replace
 from typing import Annotated, Final
 
 from cryptography.hazmat import asn1
-from cryptography.x509 import Name, NameAttribute, ObjectIdentifier
+from cryptography.x509 import (
+    Name,
+    NameAttribute,
+    ObjectIdentifier,
+    RelativeDistinguishedName,
+)
+from cryptography.x509.oid import ExtensionOID
 
 from tlcp.crypto.keyfile import EcAlgorithm
 
@@ -32,6 +38,7 @@ __all__ = [
     "readable_copy",
 ]
 
+_NOT_CA: Final = bytes.fromhex("3003010100")  # BasicConstraints with FALSE written out
 SM2_SIGN_WITH_SM3: Final = ObjectIdentifier("1.2.156.10197.1.501")
 RSA_ENCRYPTION: Final = ObjectIdentifier("1.2.840.113549.1.1.1")
 #: sha256WithRSAEncryption and its like -> the hash.  Spec: RFC 4055 5
@@ -155,27 +162,54 @@ def raw_extension(tbs_der: bytes, oid: ObjectIdentifier) -> bytes | None:
 
 
 def readable_copy(der: bytes) -> bytes:
-    """Copy a certificate that the strict parser refuses, with its names made readable.
+    """Copy a certificate that the strict parser refuses, with what CAs in use do wrong put right.
 
-    CAs in use put letters into PrintableString that do not belong there ("*", "@", Chinese).
-    The copy serves to get at all else and to show the names; signatures and the comparing of
-    names use the original bytes.
+    They put letters into PrintableString that do not belong there ("*", "@", Chinese), and write
+    out FALSE where DER leaves it away: "not critical", "not a CA". The copy serves to get at all
+    else; signatures and the comparing of names use the original bytes.
 
     Interop: certificates of deployed CAs
     """
     outer = asn1.decode_der(CertificateDer, der)
     tbs = asn1.decode_der(TBSCertificate, asn1.encode_der(outer.tbs))
     copy = replace(tbs, subject=_tlv(_readable(tbs.subject)), issuer=_tlv(_readable(tbs.issuer)))
+    if tbs.extensions is not None:
+        copy = replace(copy, extensions=[_plain(one) for one in tbs.extensions])
     return asn1.encode_der(replace(outer, tbs=_tlv(asn1.encode_der(copy))))
 
 
 def _readable(name: asn1.TLV) -> bytes:
-    attributes = []
-    for part in asn1.decode_der(_Name, asn1.encode_der(_Wrapped(name=name))).parts:
-        for attribute in part.as_list():
-            text = bytes(attribute.value.data).decode("utf-8", "replace")
-            attributes.append(NameAttribute(attribute.type, text))
-    return Name(attributes).public_bytes()
+    parts = asn1.decode_der(_Name, asn1.encode_der(_Wrapped(name=name))).parts
+    return Name(
+        [RelativeDistinguishedName(map(_text, part.as_list())) for part in parts]
+    ).public_bytes()
+
+
+_BMP_STRING, _UNIVERSAL_STRING = b"\x1e", b"\x1c"
+_CODECS: Final = {_BMP_STRING: "utf-16-be", _UNIVERSAL_STRING: "utf-32-be"}
+
+
+def _text(attribute: _Attribute) -> NameAttribute[str]:
+    codec = _CODECS.get(attribute.value.tag_bytes, "utf-8")
+    text = bytes(attribute.value.data).decode(codec, "replace")
+    return NameAttribute(attribute.type, text, _validate=False)
+
+
+@asn1.sequence
+class _LooseExtension:
+    oid: ObjectIdentifier
+    critical: bool | None
+    value: bytes
+
+
+def _plain(extension: asn1.TLV) -> asn1.TLV:
+    """The same extension without a FALSE that DER leaves away."""
+    loose = asn1.decode_der(_LooseExtension, asn1.encode_der(extension))
+    value = loose.value
+    if loose.oid == ExtensionOID.BASIC_CONSTRAINTS and value == _NOT_CA:
+        value = b"\x30\x00"
+    plain = ExtensionDer(oid=loose.oid, critical=bool(loose.critical), value=value)
+    return _tlv(asn1.encode_der(plain))
 
 
 @asn1.sequence

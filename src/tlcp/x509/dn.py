@@ -18,6 +18,7 @@ __all__ = ["CanonicalName", "canonical_name", "is_readable"]
 #: The relative distinguished names in order, each a set of (type, value).
 CanonicalName = tuple[frozenset[tuple[str, str | bytes]], ...]
 
+_EMPTY = b"\x30\x00"
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -29,8 +30,15 @@ def canonical_name(name: x509.Name) -> CanonicalName:
     )
 
 
-def is_readable(name: x509.Name) -> bool:
-    """No letter of it was lost in reading, so that it can be compared."""
+def is_readable(name: x509.Name, name_der: bytes | None = None) -> bool:
+    """No letter of it was lost in reading, so that it can be compared.
+
+    Args:
+        name: as read; without any part if it could not be read at all.
+        name_der: as encoded, where that is known.
+    """
+    if not name.rdns and name_der not in (None, _EMPTY):
+        return False
     return all(_REPLACED not in str(one.value) for rdn in name.rdns for one in rdn)
 
 

@@ -13,9 +13,9 @@ from tlcp.crypto.pem import is_pem, split_pem
 from tlcp.crypto.sm3 import sm3
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.x509.certificate import Certificate, load_pem_certificates
-from tlcp.x509.dn import CanonicalName, canonical_name
+from tlcp.x509.dn import CanonicalName, canonical_name, is_readable
 
-__all__ = ["TrustStore", "read_ca_directory", "read_cas"]
+__all__ = ["TrustStore", "by_canonical_name", "read_ca_directory", "read_cas"]
 
 _LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 _MOST_PREPARED = 256  # CAs whose keys get a table for fast verification: 2 MiB at the most
@@ -105,10 +105,7 @@ class TrustStore:
     def named_alike(self, name: CanonicalName) -> tuple[Certificate, ...]:
         """List the anchors of this name, however it is encoded.  Spec: RFC 5280 7.1"""
         if self._by_name is None:
-            by_name: dict[CanonicalName, list[Certificate]] = {}
-            for anchor in self.anchors:
-                by_name.setdefault(canonical_name(anchor.subject), []).append(anchor)
-            self._by_name = by_name
+            self._by_name = by_canonical_name(self.anchors)
         return tuple(self._by_name.get(name, ()))
 
     def __contains__(self, certificate: object) -> bool:
@@ -116,6 +113,17 @@ class TrustStore:
 
     def __len__(self) -> int:
         return len(self._anchors)
+
+
+def by_canonical_name(
+    certificates: Iterable[Certificate],
+) -> dict[CanonicalName, list[Certificate]]:
+    """Certificates by what their subject says; those whose subject cannot be read are left out."""
+    found: dict[CanonicalName, list[Certificate]] = {}
+    for one in certificates:
+        if is_readable(one.subject, one.subject_der):
+            found.setdefault(canonical_name(one.subject), []).append(one)
+    return found
 
 
 def read_cas(
