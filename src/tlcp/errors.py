@@ -18,6 +18,7 @@
     │   ├── CertificateVerifyError 42..48  by its problem; also ssl.SSLCertVerificationError
     │   └── RefusedByProgram              the program's choice
     ├── InternalError                 80  a bug of ours
+    ├── KeyUnavailable                80  our key lives in a device that does not answer
     ├── AlertReceived                     the peer complained; nothing is sent back
     ├── TruncatedError                    gone without close_notify; also ssl.SSLEOFError
     ├── ClosedError                       closed cleanly; also ssl.SSLZeroReturnError
@@ -51,6 +52,7 @@ __all__ = [
     "DecryptError",
     "IllegalParameter",
     "InternalError",
+    "KeyUnavailable",
     "MisuseError",
     "NegotiationError",
     "PeerError",
@@ -294,6 +296,15 @@ class RefusedByProgram(PeerError):
 
 class InternalError(TLCPError):
     """A bug of ours reached run time.  Spec: GB/T 38636-2020 6.4.4 internal_error"""
+
+    alert = AlertDescription.INTERNAL_ERROR
+
+
+class KeyUnavailable(TLCPError):
+    """A private key of ours, which lives elsewhere, does not answer.
+
+    Its cause is the ``OSError`` that the key raised.  Spec: GB/T 38636-2020 6.4.4 internal_error
+    """
 
     alert = AlertDescription.INTERNAL_ERROR
 

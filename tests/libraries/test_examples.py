@@ -51,6 +51,8 @@ ALONE = {
     ),
     "shared_sessions": "first server: full handshake with CN=client,O=TLCP,C=CN\n"
     "second server: resumed with CN=client,O=TLCP,C=CN",
+    "remote_key": "ECC_SM4_GCM_SM3: hello CN=client,O=TLCP,C=CN\n"
+    "ECDHE_SM4_GCM_SM3: hello CN=client,O=TLCP,C=CN",
     "sans_io": "server: ECC_SM4_GCM_SM3\nclient: ECC_SM4_GCM_SM3\nhello",
 }
 

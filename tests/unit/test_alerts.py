@@ -48,7 +48,7 @@ OF_THE_TABLE: dict[int, set[str]] = {
     51: {"DecryptError"},
     70: {"ProtocolVersionError"},
     71: set(),  # 40
-    80: {"InternalError"},
+    80: {"InternalError", "KeyUnavailable"},
     90: set(),  # close_notify
     100: {"renegotiation"},
     200: set(),

@@ -34,6 +34,7 @@ OWED = {
     "NegotiationError": A.HANDSHAKE_FAILURE,
     "CertificateRequired": A.HANDSHAKE_FAILURE,
     "InternalError": A.INTERNAL_ERROR,
+    "KeyUnavailable": A.INTERNAL_ERROR,
     "TruncatedError": None,
     "ClosedError": None,
     "WantReadError": None,

@@ -1,7 +1,10 @@
 """What the protocol needs of a private key, so that one may live in an HSM, a SIM or a daemon.
 
 The software keys are ``tlcp.crypto.sm2.SM2PrivateKey`` and ``tlcp.crypto.rsa.RSAPrivateKey``;
-anything with their methods may stand in.
+anything with their methods may stand in.  Its methods are called while a handshake waits, from the
+thread that drives the connection, and by several threads at once; what they raise when the device
+or the process does not answer should be an ``OSError``: it ends the handshake with a
+``KeyUnavailable`` that names the key.
 
 Spec: GB/T 38636-2020 6.4.5.4 to 6.4.5.9; GB/T 32918.2, .3, .4
 """

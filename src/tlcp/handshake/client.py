@@ -25,6 +25,7 @@ from tlcp.handshake.flow import Step, expect, expect_either
 from tlcp.handshake.kx import HelloContext, VerifiedExchange
 from tlcp.handshake.observe import curve_quirks, request_quirks, server_hello_quirks
 from tlcp.handshake.offer import offered_extensions, offered_suite_ids
+from tlcp.handshake.own_keys import own_key
 from tlcp.handshake.peer import believe_server
 from tlcp.handshake.resumption import Recalled, bound_name, new_client_session, offerable
 from tlcp.handshake.schedule import KeySchedule
@@ -369,7 +370,9 @@ class ClientEndpoint(Endpoint):
         if request is not None and identity is not None:
             raw = dialect.raw_certificate_verify
             signed = self.transcript.raw if raw else self.transcript.signed_digest()
-            self.send(CertificateVerify(identity.sign_key.sign(signed)))
+            with own_key("signing"):
+                signature = identity.sign_key.sign(signed)
+            self.send(CertificateVerify(signature))
         self.transcript.drop_raw()
         return self.derive_keys(chosen.suite, chosen.hello, share.pre_master)
 

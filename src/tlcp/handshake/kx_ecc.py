@@ -17,6 +17,7 @@ from tlcp.handshake.kx import (
     own_encryption_key,
     peer_encryption_certificate,
 )
+from tlcp.handshake.own_keys import own_key
 from tlcp.wire.bodies import EccClientKeyExchange, EccServerKeyExchange
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.identity import Identity
@@ -75,7 +76,8 @@ class EccServerSide:
     def offer(self) -> bytes:
         """The body of ServerKeyExchange."""
         enc, _ = own_encryption_key(self._identity)
-        signature = self._identity.sign_key.sign(signed_bytes(self._hello, enc.der))
+        with own_key("signing"):
+            signature = self._identity.sign_key.sign(signed_bytes(self._hello, enc.der))
         return EccServerKeyExchange(signature).to_bytes()
 
     def accept(self, body: bytes, client: VerifiedPair | None) -> bytes:
@@ -93,7 +95,8 @@ class EccServerSide:
         substitute = self._random(PRE_MASTER_BYTES)
         _, key = own_encryption_key(self._identity)
         try:
-            secret = key.decrypt(ciphertext)
+            with own_key("encryption"):
+                secret = key.decrypt(ciphertext)
         except ValueError:
             return substitute
         version = self._hello.client_version.to_bytes(2, "big")

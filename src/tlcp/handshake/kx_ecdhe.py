@@ -21,6 +21,7 @@ from tlcp.handshake.kx import (
     own_encryption_key,
     peer_encryption_certificate,
 )
+from tlcp.handshake.own_keys import own_key
 from tlcp.wire.bodies import (
     NAMED_CURVE,
     EcdheClientKeyExchange,
@@ -59,9 +60,10 @@ def _derive(
     sender = "client" if role == "server" else "server"
     initiator = (role == "client") == dialect.client_is_initiator
     try:
-        return agreement.derive(
-            peer_point=peer.public_point, peer_ephemeral_point=params.point, initiator=initiator
-        )
+        with own_key("encryption"):
+            return agreement.derive(
+                peer_point=peer.public_point, peer_ephemeral_point=params.point, initiator=initiator
+            )
     except ValueError:
         raise IllegalParameter(
             f"the {sender}'s ephemeral key ({len(params.point)} bytes) is no point of the SM2 "
@@ -81,7 +83,8 @@ class VerifiedEcdhe:
     def respond(self, identity: Identity | None, random: Callable[[int], bytes]) -> ClientShare:
         """Agree on the pre-master secret.  Spec: GB/T 38636-2020 6.4.5.8."""
         _, key = own_encryption_key(identity)
-        agreement = key.begin_key_exchange()
+        with own_key("encryption"):
+            agreement = key.begin_key_exchange()
         pre_master = _derive(agreement, self.enc, self.params, role="client", dialect=self.dialect)
         params = _params(agreement.ephemeral_point, self.dialect)
         form = EcdheClientKeyExchangeVector if self.dialect.point_vector else EcdheClientKeyExchange
@@ -111,12 +114,14 @@ class EcdheServerSide:
     def __init__(self, hello: HelloContext, identity: Identity, dialect: Dialect) -> None:
         self._hello, self._identity, self._dialect = hello, identity, dialect
         _, key = own_encryption_key(identity)
-        self._agreement = key.begin_key_exchange()
+        with own_key("encryption"):
+            self._agreement = key.begin_key_exchange()
 
     def offer(self) -> bytes:
         """The body of ServerKeyExchange."""
         params = _params(self._agreement.ephemeral_point, self._dialect)
-        signature = self._identity.sign_key.sign(self._hello.randoms + params.to_bytes())
+        with own_key("signing"):
+            signature = self._identity.sign_key.sign(self._hello.randoms + params.to_bytes())
         return EcdheServerKeyExchange(params, signature).to_bytes()
 
     def accept(self, body: bytes, client: VerifiedPair | None) -> bytes:

@@ -17,6 +17,7 @@ from tlcp.crypto.keys import PrivateRSAKey
 from tlcp.errors import DecodeError, InternalError
 from tlcp.handshake.kx import PRE_MASTER_BYTES, HelloContext
 from tlcp.handshake.kx_ecc import signed_bytes
+from tlcp.handshake.own_keys import own_key
 from tlcp.wire.bodies import EccClientKeyExchange, EccServerKeyExchange
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.identity import Identity
@@ -36,7 +37,8 @@ class RsaServerSide:
     def offer(self) -> bytes:
         """The body of ServerKeyExchange."""
         enc, _ = _own_encryption_key(self._identity)
-        signature = self._identity.sign_key.sign(signed_bytes(self._hello, enc.der))
+        with own_key("signing"):
+            signature = self._identity.sign_key.sign(signed_bytes(self._hello, enc.der))
         return EccServerKeyExchange(signature).to_bytes()
 
     def accept(self, body: bytes, client: VerifiedPair | None) -> bytes:
@@ -53,7 +55,8 @@ class RsaServerSide:
         _, key = _own_encryption_key(self._identity)
         substitute = self._random(PRE_MASTER_BYTES)
         try:
-            secret = key.decrypt(ciphertext)
+            with own_key("encryption"):
+                secret = key.decrypt(ciphertext)
         except ValueError:
             secret = b""
         # From here on the same steps for every secret: its head is compared, then one is picked.
