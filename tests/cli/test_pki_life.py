@@ -15,6 +15,7 @@ from support.openssl import openssl
 from tlcp.cli.app import program
 from tlcp.crypto.envelope import open_envelope
 from tlcp.crypto.keyfile import load_private_key
+from tlcp.pki.bundle import BUNDLES, needs_password
 from tlcp.pki.directory import CADirectory
 from tlcp.x509.certificate import load_pem_certificates
 from tlcp.x509.identity import Identity
@@ -196,3 +197,46 @@ def test_without_a_ca_it_says_how_to_make_one(
 def test_every_help_has_an_example(verb: str) -> None:
     shown = tlcp("pki", verb, "--help").output
     assert f"tlcp pki {verb} " in shown.partition("Example")[2]
+
+
+@pytest.mark.parametrize("stack", BUNDLES)
+def test_bundle_writes_files_and_prints_lines(stack: str, ca: Path, tmp_path: Path) -> None:
+    tlcp("pki", "issue", ca, "server", "--host", "localhost")
+    secret, out = tmp_path / "secret", tmp_path / "out"
+    secret.write_text("a password\n")
+    words = ("pki", "bundle", ca, "server", "--for", stack, "--out", out)
+    if needs_password(stack):
+        assert "--password-file" in tlcp(*words, code=2).output
+        assert not out.exists()
+    said = tlcp(*words, "--password-file", secret)
+    assert str(out) in said.stdout
+    assert "a password" not in said.output
+    assert "--force" in tlcp(*words, "--password-file", secret, code=2).output
+    made = facts(*words, "--password-file", secret, "--force")
+    files = made["files"]
+    assert isinstance(files, dict)
+    assert set(files) == {path.name for path in out.iterdir()}
+
+
+def test_a_bundle_below_an_intermediate_needs_the_root(ca: Path, tmp_path: Path) -> None:
+    tlcp("pki", "intermediate", ca, tmp_path / "sub")
+    tlcp("pki", "issue", tmp_path / "sub", "server")
+    words = ("pki", "bundle", tmp_path / "sub", "server", "--for", "tlcp", "--out", tmp_path / "o")
+    assert "--ca FILE" in tlcp(*words, code=2).output
+    tlcp(*words, "--ca", ca / "ca.crt")
+    assert (tmp_path / "o/ca.crt").read_bytes() == (ca / "ca.crt").read_bytes()
+
+
+def test_the_hint_of_sign_opens_the_envelope(
+    ca: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tlcp("pki", "csr", ".", "server")
+    hint = tlcp("pki", "sign", ca, "server.csr").stderr.splitlines()[-1]
+    for path in ca.glob("server.*"):
+        path.rename(tmp_path / path.name)
+    words = hint.split()
+    assert words[0] == "tlcp"
+    tlcp(*words[1:])
+    parts = ("sign.crt", "sign.key", "enc.crt", "enc.key")
+    Identity.load(*(tmp_path / f"server.{part}" for part in parts))  # type: ignore[arg-type]

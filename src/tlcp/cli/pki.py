@@ -9,6 +9,7 @@ import click
 from tlcp.cli.facts import certificate_facts
 from tlcp.cli.options import examples
 from tlcp.cli.output import Printer
+from tlcp.cli.pki_bundle import bundle
 from tlcp.cli.pki_common import (
     DAYS,
     DIRECTORY,
@@ -196,5 +197,5 @@ def _report_pair(
     report(paths, facts, as_json, _NEXT, following=following)
 
 
-for _command in (csr, sign, revoke, crl, ocsp, list_issued, key, lint_files):
+for _command in (csr, sign, revoke, crl, ocsp, list_issued, key, lint_files, bundle):
     pki.add_command(_command)

@@ -127,6 +127,6 @@ def sign(
         facts,
         as_json,
         "give all three back, and ca.crt; whoever has the signing key opens the envelope with",
-        following=f"tlcp pki key {quoted(paths[2].name)} --sign-key {quoted(name)}.sign.key "
-        f"--to pkcs8 --out {quoted(name)}.enc.key",
+        following=f"tlcp pki key {quoted(paths[2].name)} {quoted(name)}.sign.key --to pkcs8 "
+        f"--out {quoted(name)}.enc.key",
     )
