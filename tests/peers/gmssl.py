@@ -45,7 +45,7 @@ def _run(program: Path, environment: dict[str, str]) -> bytes:
     ).stdout
 
 
-class _Process:
+class GmSSLProcess:
     """A running ``gmssl``; its trace (standard error) goes to a file."""
 
     def __init__(self, arguments: Sequence[str], *, stdin: bool) -> None:
@@ -65,6 +65,19 @@ class _Process:
         """What it has printed about its handshake and errors so far."""
         self._trace.seek(0)
         return self._trace.read().decode("utf-8", "replace")
+
+    def wait_until_listening(self) -> bool:
+        """True once it listens, False if it ended. A probing connection would make it leave."""
+        deadline = time.monotonic() + TIMEOUT
+        while time.monotonic() < deadline:
+            if _listens(self.process.pid):
+                return True
+            try:
+                self.process.wait(0.01)
+            except subprocess.TimeoutExpired:
+                continue
+            return False
+        raise TimeoutError(f"gmssl does not listen:\n{self.trace}")
 
     def close(self) -> None:
         """Stop it if it still runs, and close its pipes."""
@@ -87,7 +100,7 @@ class _Process:
         self.close()
 
 
-class GmSSLServer(_Process):
+class GmSSLServer(GmSSLProcess):
     """``gmssl tlcp_server`` on a free port, listening when the constructor returns.
 
     Args:
@@ -109,9 +122,9 @@ class GmSSLServer(_Process):
         if client_auth:
             arguments += ["-cacert", str(files.ca)]
         for _ in range(5):
-            self.port = _free_port()
+            self.port = free_port()
             super().__init__(["tlcp_server", "-port", str(self.port), *arguments], stdin=False)
-            if self._wait_until_listening():
+            if self.wait_until_listening():
                 return
             text = self.trace
             self.close()
@@ -119,21 +132,8 @@ class GmSSLServer(_Process):
                 break
         raise RuntimeError(f"gmssl tlcp_server did not start:\n{text}")
 
-    def _wait_until_listening(self) -> bool:
-        """True once it listens, False if it ended. A probing connection would make it leave."""
-        deadline = time.monotonic() + TIMEOUT
-        while time.monotonic() < deadline:
-            if _listens(self.process.pid):
-                return True
-            try:
-                self.process.wait(0.01)
-            except subprocess.TimeoutExpired:
-                continue
-            return False
-        raise TimeoutError(f"gmssl tlcp_server does not listen:\n{self.trace}")
 
-
-class GmSSLClient(_Process):
+class GmSSLClient(GmSSLProcess):
     """``gmssl tlcp_client``, connecting to a port of 127.0.0.1.
 
     Args:
@@ -190,7 +190,7 @@ class GmSSLClient(_Process):
         return self.process.wait(TIMEOUT)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

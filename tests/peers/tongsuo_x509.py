@@ -1,0 +1,120 @@
+"""Tongsuo's X.509: what its verifier says of chains and CRLs, and what it signs itself."""
+
+from __future__ import annotations
+
+import ctypes as c
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from peers import libtongsuo as lt
+
+PTR, INT, LONG, STR = c.c_void_p, c.c_int, c.c_long, c.c_char_p
+CRL_CHECK, CRL_CHECK_ALL = 0x4, 0x8
+_SM2 = 1172  # NID_sm2, the type that makes an EC key sign with SM2
+
+_PROTOTYPES: dict[str, tuple[Any, ...]] = {
+    "d2i_X509": (PTR, PTR, c.POINTER(STR), LONG),
+    "d2i_X509_CRL": (PTR, PTR, c.POINTER(STR), LONG),
+    "d2i_X509_REQ": (PTR, PTR, c.POINTER(STR), LONG),
+    "d2i_AutoPrivateKey": (PTR, PTR, c.POINTER(STR), LONG),
+    "i2d_X509": (INT, PTR, c.POINTER(PTR)),
+    "X509_STORE_new": (PTR,),
+    "X509_STORE_free": (None, PTR),
+    "X509_STORE_add_cert": (INT, PTR, PTR),
+    "X509_STORE_add_crl": (INT, PTR, PTR),
+    "X509_STORE_set_flags": (INT, PTR, c.c_ulong),
+    "X509_STORE_CTX_new": (PTR,),
+    "X509_STORE_CTX_free": (None, PTR),
+    "X509_STORE_CTX_init": (INT, PTR, PTR, PTR, PTR),
+    "X509_verify_cert": (INT, PTR),
+    "X509_STORE_CTX_get_error": (INT, PTR),
+    "X509_get_pubkey": (PTR, PTR),
+    "X509_CRL_verify": (INT, PTR, PTR),
+    "X509_REQ_get_pubkey": (PTR, PTR),
+    "X509_REQ_verify": (INT, PTR, PTR),
+    "X509_sign": (INT, PTR, PTR, PTR),
+    "EVP_sm3": (PTR,),
+    "EVP_PKEY_set_alias_type": (INT, PTR, INT),
+    "OPENSSL_sk_new_null": (PTR,),
+    "OPENSSL_sk_push": (INT, PTR, PTR),
+    "OPENSSL_sk_free": (None, PTR),
+}
+
+
+@functools.cache
+def _library() -> c.CDLL:
+    lib = lt.library()
+    for name, (result, *arguments) in _PROTOTYPES.items():
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+    return lib
+
+
+def _read(kind: str, der: bytes) -> int:
+    lib = _library()
+    lib.ERR_clear_error()
+    value: int | None = getattr(lib, f"d2i_{kind}")(None, c.byref(c.c_char_p(der)), len(der))
+    if value is None:
+        raise ValueError(f"Tongsuo cannot read it: {lt.drain_errors(lib)}")
+    return value
+
+
+def verify(
+    leaf: bytes,
+    *,
+    roots: Sequence[bytes],
+    untrusted: Sequence[bytes] = (),
+    crls: Sequence[bytes] = (),
+    crl_check: bool = False,
+) -> str:
+    """Build and check a path, with the CRLs of all its CAs if asked; "ok" or what is wrong.
+
+    Objects are left to the end of the process: tests are few and small.
+    """
+    lib = _library()
+    store, context = lib.X509_STORE_new(), lib.X509_STORE_CTX_new()
+    stack = lib.OPENSSL_sk_new_null()
+    for der in roots:
+        lib.X509_STORE_add_cert(store, _read("X509", der))
+    for der in crls:
+        lib.X509_STORE_add_crl(store, _read("X509_CRL", der))
+    for der in untrusted:
+        lib.OPENSSL_sk_push(stack, _read("X509", der))
+    if crl_check:
+        lib.X509_STORE_set_flags(store, CRL_CHECK | CRL_CHECK_ALL)
+    lib.X509_STORE_CTX_init(context, store, _read("X509", leaf), stack)
+    good = lib.X509_verify_cert(context) == 1
+    text: bytes = lib.X509_verify_cert_error_string(lib.X509_STORE_CTX_get_error(context))
+    lib.X509_STORE_CTX_free(context)
+    lib.X509_STORE_free(store)
+    lib.OPENSSL_sk_free(stack)
+    assert good == (text == b"ok")
+    return text.decode()
+
+
+def verify_crl(crl: bytes, issuer: bytes) -> bool:
+    """Whether the issuer's key signed the list."""
+    lib = _library()
+    key = lib.X509_get_pubkey(_read("X509", issuer))
+    return bool(lib.X509_CRL_verify(_read("X509_CRL", crl), key) == 1)
+
+
+def verify_request(request: bytes) -> bool:
+    """Whether the key in a request signed it."""
+    lib = _library()
+    read = _read("X509_REQ", request)
+    return bool(lib.X509_REQ_verify(read, lib.X509_REQ_get_pubkey(read)) == 1)
+
+
+def sign_again(certificate: bytes, issuer_key: bytes) -> bytes:
+    """Read a certificate, write it anew and sign it with Tongsuo; PKCS#8 key, DER both."""
+    lib = _library()
+    read, key = _read("X509", certificate), _read("AutoPrivateKey", issuer_key)
+    lib.EVP_PKEY_set_alias_type(key, _SM2)
+    if lib.X509_sign(read, key, lib.EVP_sm3()) <= 0:
+        raise ValueError(f"Tongsuo cannot sign it: {lt.drain_errors(lib)}")
+    out = c.create_string_buffer(1 << 14)
+    place = PTR(c.addressof(out))
+    size: int = lib.i2d_X509(read, c.byref(place))
+    return out.raw[:size]
