@@ -91,6 +91,8 @@ _TABLES = (
         ("email:.a.example", "email:x@a.example", _OUT, _IN),
         ("email:a.example", 'email:"x@b"@a.example', _IN, _EXCLUDED),
         ("email:a.example", "email:x", _BAD, _BAD),
+        ("email:a.example", "email:x@y@a.example", _BAD, _BAD),
+        ("email:x@y@a.example", "email:x@a.example", _BAD, _BAD),
         ("email:a.example", "email:@a.example", _BAD, _BAD),
         ("email:@a.example", "email:x@a.example", _BAD, _BAD),
     )),

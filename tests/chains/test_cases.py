@@ -46,6 +46,8 @@ def check(case: Case, kind: Kind) -> None:
     error = caught.value
     assert error.problem is case.wanted, f"{case.rule}: {error}"
     assert case.text in str(error), case.rule
+    if not case.host:
+        assert f"the {case.purpose}'s signing certificate" in str(error)
     assert error.which in ("signing certificate", "CA certificate", "chain")
     assert error.hint, "it says what to do"
 

@@ -261,8 +261,7 @@ class _Search:
                 certificate.verify_signed_by(issuer)
                 self.signed[link] = None
             except CertificateVerifyError as error:
-                error.which = self.role(certificate)
-                self.signed[link] = error
+                self.signed[link] = self.rules.told(error, self.role(certificate))
         return self.signed[link]
 
     def accepts(self, path: tuple[Certificate, ...]) -> bool:

@@ -35,6 +35,8 @@ __all__ = ["check_name_constraints"]
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}")
+# Local-part of RFC 5321 4.1.2: a dot-string or a quoted string
+_LOCAL: Final = re.compile(r"""[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"(?:[^"\\]|\\.)*\"""")
 _SHOWN: Final = 100  # characters of a name in an error
 _FORMS: Final[dict[type[x509.GeneralName], str]] = {
     x509.DNSName: "DNS name",
@@ -257,8 +259,7 @@ def _can_compare(name: x509.GeneralName) -> bool:
     if isinstance(name, x509.DNSName):
         return _is_host(name.value.removeprefix("*."))
     if isinstance(name, x509.RFC822Name):
-        local, _, host = name.value.rpartition("@")
-        return bool(local) and _is_host(host)
+        return _is_mailbox(name.value)
     if isinstance(name, x509.DirectoryName):
         return is_readable(name.value)
     return isinstance(name.value, ipaddress.IPv4Address | ipaddress.IPv6Address)
@@ -269,11 +270,17 @@ def _makes_sense(base: x509.GeneralName) -> bool:
     if isinstance(base, x509.DNSName):
         return base.value == "" or _is_host(base.value.removeprefix("."))
     if isinstance(base, x509.RFC822Name):
-        local, at, host = base.value.rpartition("@")
-        return (bool(local) and _is_host(host)) if at else _is_host(host.removeprefix("."))
+        if "@" in base.value:
+            return _is_mailbox(base.value)
+        return _is_host(base.value.removeprefix("."))
     if isinstance(base, x509.IPAddress):
         return isinstance(base.value, ipaddress.IPv4Network | ipaddress.IPv6Network)
     return not isinstance(base, x509.DirectoryName) or is_readable(base.value)
+
+
+def _is_mailbox(text: str) -> bool:
+    local, _, host = text.rpartition("@")
+    return bool(_LOCAL.fullmatch(local)) and _is_host(host)
 
 
 def _is_host(text: str) -> bool:

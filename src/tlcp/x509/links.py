@@ -90,12 +90,22 @@ class Rules(NamedTuple):
         try:
             _ = certificate.verifying_key
         except CertificateVerifyError as error:
-            error.which = which
-            raise
+            raise self.told(error, which) from None
+
+    def told(self, error: CertificateVerifyError, which: str) -> CertificateVerifyError:
+        """The same error, which now says whose chain it is about, and where in it."""
+        return CertificateVerifyError(
+            error.problem,
+            f"{error.what}, {self.chain}",
+            which=which,
+            expected=error.expected,
+            hint=error.hint,
+        )
 
     def _uncommon(self, certificate: Certificate, which: str) -> CertificateVerifyError:
         subject = f"the CA {certificate}" if which == CA else f"{self.owner} {certificate}"
-        clock = f"the clock says {self.now:%Y-%m-%d %H:%M:%S %Z}"
+        place = f", {self.chain}" if which == CA else ""
+        clock = f"the clock says {self.now:%Y-%m-%d %H:%M:%S %Z}{place}"
         if self.now > certificate.not_after:
             return CertificateVerifyError(
                 CertificateProblem.EXPIRED,
@@ -114,7 +124,8 @@ class Rules(NamedTuple):
             return CertificateVerifyError(
                 CertificateProblem.UNHANDLED_CRITICAL_EXTENSION,
                 f"{subject} has critical extensions that are not understood: "
-                + ", ".join(certificate.critical_unknown[:_NAMED]),
+                + ", ".join(certificate.critical_unknown[:_NAMED])
+                + place,
                 which=which,
                 expected="only known critical extensions (RFC 5280 4.2)",
                 hint="Issue the certificate with these extensions not critical",
