@@ -2,7 +2,8 @@
 
 The CA makes the encryption key, encrypts it with a fresh SM4 key, and that one to the signing key
 of whoever asked for the certificate.  The standard does not say how the 32 bytes of the key fill
-the blocks of SM4; three ways are in use (``Fill``), and all are read.
+the blocks of SM4; three ways are in use (``Fill``), and all are read.  The structure of devices
+with the same content (``skf.py``) is read, too.
 
 Spec: GB/T 35276-2017 7.4 (GM/T 0009-2012 7.4); GB/T 32918.4 for the SM4 key, GB/T 32907 for SM4
 """
@@ -13,6 +14,7 @@ import base64
 import binascii
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from cryptography.hazmat import asn1
@@ -21,12 +23,14 @@ from cryptography.x509 import ObjectIdentifier
 
 from tlcp.crypto.keys import PrivateKey
 from tlcp.crypto.pem import is_pem, split_pem
+from tlcp.crypto.skf import SM4_ECB, read_device_blob
 from tlcp.crypto.sm2 import SM2PrivateKey, SM2PublicKey
 from tlcp.errors import ConfigError
 
 __all__ = [
     "ENVELOPE_LABEL",
     "Fill",
+    "envelope_form",
     "envelope_point",
     "is_envelope",
     "open_envelope",
@@ -74,6 +78,15 @@ class _SM2Cipher:
     text: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """What either structure holds."""
+
+    encrypted_sm4_key: bytes
+    point: bytes
+    encrypted_private_key: bytes
+
+
 @asn1.sequence
 class _Envelope:
     """SM2EnvelopedKey; its second field stays encoded.  Spec: GB/T 35276-2017 7.4"""
@@ -85,12 +98,20 @@ class _Envelope:
 
 
 def is_envelope(data: bytes) -> bool:
-    """Tell whether a file holds an envelope: DER, its base64, or PEM."""
+    """Tell whether a file holds an envelope: DER, its base64, or PEM; or that of a device."""
     try:
-        _parse(_der_of(data))
+        _read(data)
     except ConfigError:
         return False
     return True
+
+
+def envelope_form(data: bytes) -> str:
+    """Which structure an envelope is: "SM2EnvelopedKey" or "ENVELOPEDKEYBLOB"; "" if it is none."""
+    if not is_envelope(data):
+        return ""
+    blob = read_device_blob(_der_of(data))
+    return "SM2EnvelopedKey" if blob is None else "ENVELOPEDKEYBLOB"
 
 
 def envelope_point(data: bytes) -> bytes:
@@ -99,7 +120,7 @@ def envelope_point(data: bytes) -> bytes:
     Raises:
         ConfigError: no envelope.
     """
-    return _parse(_der_of(data)).public_key.as_bytes()
+    return _read(data).point
 
 
 def seal_envelope(
@@ -145,7 +166,8 @@ def open_envelope(
     """Take an encryption key out of its envelope.
 
     Args:
-        data: DER, its base64 (as CAs mail it), or PEM.
+        data: DER, its base64 (as CAs mail it), or PEM; or ENVELOPEDKEYBLOB of a device, binary or
+            base64.
         sign_key: the signing key that the certificates were asked for with; it only decrypts, so
             it may live in a device.
         public_point: that of the encryption certificate, 65 bytes; the key is checked against it.
@@ -156,15 +178,14 @@ def open_envelope(
 
     Spec: GB/T 35276-2017 7.4
     """
-    envelope = _parse(_der_of(data))
-    point = envelope.public_key.as_bytes()
-    if public_point is not None and point != public_point:
+    sealed = _read(data)
+    if public_point is not None and sealed.point != public_point:
         raise ConfigError(
             "the envelope holds the key of another encryption certificate; "
             "take envelope and certificate from one delivery of the CA"
         )
     try:
-        sm4_key = sign_key.decrypt(asn1.encode_der(envelope.encrypted_sm4_key))
+        sm4_key = sign_key.decrypt(sealed.encrypted_sm4_key)
     except ValueError:
         raise ConfigError(
             "the envelope does not open with this signing key: it was made for another one, or it "
@@ -175,10 +196,10 @@ def open_envelope(
             f"the envelope is damaged: its SM4 key has {len(sm4_key)} bytes, expected 16"
         )
     context = _sm4(sm4_key).decryptor()
-    filled = context.update(envelope.encrypted_private_key.as_bytes()) + context.finalize()
-    for scalar in _candidates(filled):
+    filled = context.update(sealed.encrypted_private_key) + context.finalize()
+    for scalar in _candidates(filled, sealed.encrypted_private_key):
         key = _key_of(scalar)
-        if key is not None and key.public_point == point:
+        if key is not None and key.public_point == sealed.point:
             return key
     raise ConfigError(
         "the envelope is damaged: the private key in it does not belong to its public key"
@@ -192,12 +213,30 @@ def _der_of(data: bytes) -> bytes:
             raise ConfigError(f"expected one envelope, but the file holds {len(blocks)} PEM blocks")
         return blocks[0].der
     text = b"".join(data.split())
-    if text.startswith(b"MI"):  # the base64 of a SEQUENCE of more than 127 bytes
+    if text.startswith((b"MI", b"AQAAAA")):  # base64 of a long SEQUENCE, or of a version 1
         try:
             return base64.b64decode(text, validate=True)
         except binascii.Error:
             raise ConfigError("the envelope is damaged: its base64 is none; cut off?") from None
     return data
+
+
+def _read(data: bytes) -> _Sealed:
+    der = _der_of(data)
+    blob = read_device_blob(der)
+    if blob is None:
+        envelope = _parse(der)
+        return _Sealed(
+            asn1.encode_der(envelope.encrypted_sm4_key),
+            envelope.public_key.as_bytes(),
+            envelope.encrypted_private_key.as_bytes(),
+        )
+    if blob.cipher != SM4_ECB:
+        raise ConfigError(
+            f"the envelope is encrypted with the algorithm {blob.cipher:#x} of GM/T 0006; expected "
+            f"SM4 in ECB mode ({SM4_ECB:#x}); 0x101 is SM1, which is not public"
+        )
+    return _Sealed(blob.encrypted_sm4_key, blob.point, blob.encrypted_private_key)
 
 
 def _parse(der: bytes) -> _Envelope:
@@ -236,14 +275,15 @@ def _check_cipher(algorithm: asn1.TLV) -> None:
         )
 
 
-def _candidates(filled: bytes) -> tuple[bytes, ...]:
+def _candidates(filled: bytes, encrypted: bytes) -> tuple[bytes, ...]:
     """The 32 bytes of the key, by how long the plaintext is.
 
-    64 bytes with zeros before the key are the form of devices; padding never makes so many.
+    In the form of devices zeros stand before the key, in the plaintext or before the ciphertext.
     """
     if len(filled) == 48:
         return (filled[:32],) if filled.endswith(_PADDING) else (filled[16:],)
-    return (filled[-32:],) if not any(filled[:-32]) else ()
+    zeros = not any(filled[:-32]) or not any(encrypted[:-32])
+    return (filled[-32:],) if zeros else ()
 
 
 def _key_of(scalar: bytes) -> SM2PrivateKey | None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from cryptography.hazmat import asn1
 
-from tlcp.crypto.envelope import is_envelope
+from tlcp.crypto.envelope import envelope_form, is_envelope
 from tlcp.crypto.keyfile import SoftwareKey, key_form, load_any_private_key
 from tlcp.crypto.pbe import EncryptedPrivateKeyInfo, describe
 from tlcp.crypto.pem import PemBlock, is_pem, split_pem, to_pem
@@ -22,7 +22,7 @@ from tlcp.x509.certificate import Certificate
 
 __all__ = ["Part", "may_need_password", "read_parts"]
 
-Encoding = Literal["PEM", "DER", "base64"]
+Encoding = Literal["PEM", "DER", "base64", "binary"]
 Kind = Literal["certificate", "private key", "envelope", "bundle", "other"]
 
 _CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
@@ -35,7 +35,8 @@ class Part:
 
     Attributes:
         kind: "bundle" is a PKCS#12 file that was not opened, "other" what is none of these.
-        form: "X.509", "PKCS#8", "SEC1", "PKCS#1", "PKCS#12", "SM2EnvelopedKey", or a PEM label.
+        form: "X.509", "PKCS#8", "SEC1", "PKCS#1", "PKCS#12", "SM2EnvelopedKey",
+            "ENVELOPEDKEYBLOB", or a PEM label.
         encoding: how the file is written.
         encryption: how the part is encrypted, in words; "" if it is not.
         certificate, key: what was read.
@@ -105,7 +106,8 @@ def _of_der(data: bytes, password: bytes | None) -> tuple[Part, ...]:
     if is_pkcs12(data):
         return _bundle(data, password)
     if is_envelope(data):
-        return (_envelope(data, "DER" if data[:1] == b"\x30" else "base64"),)
+        first: dict[bytes, Encoding] = {b"\x30": "DER", b"\x01": "binary"}
+        return (_envelope(data, first.get(data[:1], "base64")),)
     if form := key_form(data):
         return (_key(data, form, _encryption(form, data), password),)
     certificate = _certificate(data)
@@ -139,8 +141,8 @@ def _encryption(form: str, der: bytes) -> str:
 
 
 def _envelope(data: bytes, encoding: Encoding) -> Part:
-    how = "SM4 with a key for a signing key"
-    return Part("envelope", "SM2EnvelopedKey", encoding, how, data=data)
+    how = "SM4, its key encrypted to a signing key"
+    return Part("envelope", envelope_form(data), encoding, how, data=data)
 
 
 def _bundle(data: bytes, password: bytes | None) -> tuple[Part, ...]:

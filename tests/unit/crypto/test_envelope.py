@@ -8,9 +8,11 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from peers.files import der
+from tlcp.crypto.der import decode_ciphertext
 from tlcp.crypto.envelope import (
     ENVELOPE_LABEL,
     Fill,
+    envelope_point,
     is_envelope,
     open_envelope,
     seal_envelope,
@@ -156,3 +158,65 @@ def test_files_of_another_kind() -> None:
     assert not is_envelope(b"")
     assert not is_envelope(to_pem("CERTIFICATE", b"0"))
     assert "2 PEM blocks" in refused(to_pem("A", b"0") + to_pem("B", b"0"))
+
+
+# ---- the structure of devices, GM/T 0016-2012 6.4.10 ------------------------------------------
+
+
+ZEROS_FIRST = bytes(32) + SCALAR
+
+
+def blob(private: bytes, *, cipher: int = 0x401, after: bytes = b"", version: int = 1) -> bytes:
+    """Field by field, from the C declarations."""
+    context = Cipher(algorithms.SM4(SM4_KEY), modes.ECB()).encryptor()  # noqa: S305
+    c1, c3, c2 = decode_ciphertext(SIGN.public_key.encrypt(SM4_KEY))
+    zeros, little = bytes(32), (256).to_bytes(4, "little")
+    fields = [
+        version.to_bytes(4, "little"),
+        cipher.to_bytes(4, "little"),
+        little,
+        context.update(private),
+        little,
+        zeros + ENC.public_point[1:33],
+        zeros + ENC.public_point[33:],
+        zeros + c1[:32],
+        zeros + c1[32:],
+        c3,
+        (16).to_bytes(4, "little"),
+        c2,
+    ]
+    return b"".join(fields) + after
+
+
+def raw_zeros() -> bytes:
+    """Zeros before the ciphertext instead of before the plaintext."""
+    whole = bytearray(blob(ZEROS_FIRST))
+    whole[12:44] = bytes(32)
+    return bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(blob(ZEROS_FIRST), id="zeros encrypted, too"),
+        pytest.param(raw_zeros(), id="zeros in the clear"),
+        pytest.param(blob(ZEROS_FIRST, after=b"\0"), id="a byte of C's alignment"),
+        pytest.param(blob(ZEROS_FIRST, after=bytes(240)), id="the rest of a buffer"),
+        pytest.param(base64.b64encode(blob(ZEROS_FIRST)), id="base64"),
+    ],
+)
+def test_the_structure_of_devices(data: bytes) -> None:
+    assert is_envelope(data)
+    assert envelope_point(data) == ENC.public_point
+    assert open_envelope(data, SIGN, public_point=ENC.public_point).dangerous_scalar() == SCALAR
+
+
+def test_the_structure_of_devices_when_it_is_wrong() -> None:
+    assert "0x101 is SM1" in refused(blob(ZEROS_FIRST, cipher=0x101))
+    assert "does not open with this signing key" in refused(blob(ZEROS_FIRST), ENC)
+    assert "does not belong to its public key" in refused(blob(b"\1" * 32 + SCALAR))
+    assert "got something else" in refused(blob(ZEROS_FIRST, version=2))
+    assert "got something else" in refused(blob(ZEROS_FIRST, after=bytes(700)))
+    data = blob(ZEROS_FIRST)
+    for end in range(len(data)):
+        refused(data[:end])

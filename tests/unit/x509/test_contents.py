@@ -14,6 +14,7 @@ from tlcp.crypto.pkcs12 import Entry, dump_pkcs12
 from tlcp.errors import ConfigError
 from tlcp.pki.build import certificate_pem
 from tlcp.x509.contents import may_need_password, read_parts
+from unit.crypto.test_envelope import SCALAR, blob
 from unit.x509.minting import mint_world
 
 WORLD = mint_world()
@@ -43,6 +44,7 @@ def der(pem: bytes) -> bytes:
         (der(SEALED), "private key", "PKCS#8", "DER"),
         (ENVELOPE, "envelope", "SM2EnvelopedKey", "DER"),
         (base64.encodebytes(ENVELOPE), "envelope", "SM2EnvelopedKey", "base64"),
+        (blob(bytes(32) + SCALAR), "envelope", "ENVELOPEDKEYBLOB", "binary"),
         (to_pem("ANY LABEL", ENVELOPE), "envelope", "SM2EnvelopedKey", "PEM"),
         (to_pem("PUBLIC KEY", b"0"), "other", "PUBLIC KEY", "PEM"),
     ],
