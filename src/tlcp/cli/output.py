@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -71,11 +72,11 @@ class Printer:
     def pairs(self, rows: Iterable[tuple[str, str]], indent: int = 2) -> None:
         """Print names and values, aligned."""
         table = list(rows)
-        room = max((len(name) for name, _ in table), default=0)
+        room = max((cell_len(name) for name, _ in table), default=0)
         with self._lock:
             for name, value in table:
                 text = Text(" " * indent)
-                text.append(f"{name:<{room}}", style=_STYLES["field"])
+                text.append(name + " " * (room - cell_len(name)), style=_STYLES["field"])
                 text.append(f"  {safe_text(value)}")
                 self._print(text)
 

@@ -23,6 +23,7 @@ from tlcp.cli.pki_common import (
 from tlcp.cli.pki_key import key
 from tlcp.cli.pki_lint import lint_files
 from tlcp.cli.pki_request import csr, sign
+from tlcp.cli.pki_show import show
 from tlcp.cli.pki_status import crl, list_issued, ocsp, revoke
 from tlcp.pki.ca import CertificateAuthority, IssuedPair
 from tlcp.pki.directory import CADirectory
@@ -197,5 +198,5 @@ def _report_pair(
     report(paths, facts, as_json, _NEXT, following=following)
 
 
-for _command in (csr, sign, revoke, crl, ocsp, list_issued, key, lint_files, bundle):
+for _command in (csr, sign, revoke, crl, ocsp, list_issued, key, lint_files, bundle, show):
     pki.add_command(_command)
