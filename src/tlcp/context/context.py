@@ -364,7 +364,7 @@ class TLCPContext(SessionSettings, RecorderSetting):
         """Trust more CAs.
 
         Certificates without an SM2 key are passed over: a bundle of TLS roots does no harm here,
-        and no good. RSA certificates are set aside until ``set_ciphers`` enables RSA suites.
+        and no good. RSA and ECDSA CAs are set aside until ``set_ciphers`` enables RSA suites.
 
         Args:
             cafile: a PEM or DER file; each certificate in it is trusted, a CA's or not.

@@ -19,7 +19,11 @@ __all__ = ["TrustStore", "by_canonical_name", "read_ca_directory", "read_cas"]
 
 _LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 _MOST_PREPARED = 256  # CAs whose keys get a table for fast verification: 2 MiB at the most
-_RSA_DER = bytes.fromhex("06092a864886f70d010101")  # 1.2.840.113549.1.1.1
+_OTHER_DERS = (  # keys in the chains of RSA suites
+    bytes.fromhex("06092a864886f70d010101"),  # RSA: 1.2.840.113549.1.1.1
+    bytes.fromhex("06082a8648ce3d030107"),  # P-256: 1.2.840.10045.3.1.7
+    bytes.fromhex("06052b81040022"),  # P-384: 1.3.132.0.34
+)
 _SM2_CURVE_DER = bytes.fromhex("06082a811ccf5501822d")  # 1.2.156.10197.1.301
 
 
@@ -134,8 +138,8 @@ def read_cas(
     Args:
         data: PEM, or DER one after the other; what follows the last one is ignored, as in ``ssl``.
         source: where it comes from, for the error.
-        rsa: take RSA certificates, too: RSA suites are enabled.
-        aside: gets the DER of the RSA certificates that are not taken: they may be wanted later.
+        rsa: take RSA and ECDSA certificates, too: RSA suites are enabled.
+        aside: gets the DER of those that are not taken: they may be wanted later.
 
     Raises:
         ConfigError: it holds no certificate, or none that can be read.
@@ -143,14 +147,15 @@ def read_cas(
     usable, others, broken = list[Certificate](), 0, 0
     for der in _pem_ders(data) if is_pem(data) else _ders(data):
         # spares reading the 150 TLS roots of a system
-        if _SM2_CURVE_DER not in der and not (rsa and _RSA_DER in der):
-            if aside is not None and _RSA_DER in der:
+        other = any(key in der for key in _OTHER_DERS)
+        if _SM2_CURVE_DER not in der and not (rsa and other):
+            if aside is not None and other:
                 aside.append(der)
             others, broken = (others + 1, broken) if _is_sequence(der) else (others, broken + 1)
             continue
         try:
             certificate = Certificate(der)
-            _ = certificate.public_key
+            _ = certificate.verifying_key
             usable.append(certificate)
         except CertificateVerifyError as error:
             malformed = error.problem is CertificateProblem.MALFORMED

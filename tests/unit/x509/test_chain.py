@@ -11,7 +11,6 @@ from tlcp.errors import CertificateProblem
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.chain import Purpose, verify_chain
 from tlcp.x509.trust import TrustStore
-from unit.x509.chains import refused, verify
 from unit.x509.minting import (
     CAPTURED_PKI,
     CLIENT,
@@ -25,6 +24,7 @@ from unit.x509.minting import (
     mint_ca,
     mint_leaf,
 )
+from unit.x509.searching import refused, verify
 
 Problem = CertificateProblem
 BOTH: tuple[Purpose, Purpose] = ("server", "client")

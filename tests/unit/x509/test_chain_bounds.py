@@ -7,8 +7,8 @@ import pytest
 from tlcp.errors import CertificateProblem
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.chain import MAX_SIGNATURE_CHECKS
-from unit.x509.chains import refused, verify
 from unit.x509.minting import DAY, NOW, Party, mint_ca, mint_leaf
+from unit.x509.searching import refused, verify
 
 Problem = CertificateProblem
 

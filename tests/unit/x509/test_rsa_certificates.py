@@ -11,6 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from chains.case import Case
+from chains.making import NOW as case_now
+from chains.making import ca, leaf, root
 from support import ends
 from support.rsa_pki import RsaCA, pem, rsa_certificate, rsa_key, rsa_key_pem
 from tlcp.crypto.keyfile import dump_private_key
@@ -236,6 +239,18 @@ def test_cas_are_taken_where_rsa_is_enabled(tmp_path: Path) -> None:
     assert read_cas(data, "here", rsa=True) == ([CA.certificate, SM2.ca.certificate], 0)
     (tmp_path / "ca.pem").write_bytes(data)
     assert len(read_ca_directory(tmp_path, rsa=True)[0]) == 2
+
+
+def test_ecdsa_cas_are_taken_with_them() -> None:
+    certs = [root(type="p256"), ca("A", type="p384"), leaf("A", type="rsa")]
+    made = Case("", "", certs).make("ecdsa")
+    data, aside = certificate_pem(made["Root"].der, made["A"].der), list[bytes]()
+    assert read_cas(data, "here", aside=aside) == ([], 2)
+    assert aside == [made["Root"].der, made["A"].der]
+    cas, others = read_cas(data, "here", rsa=True)
+    assert others == 0
+    path = verify_chain(made["leaf"], (), TrustStore(cas), now=case_now, purpose="server")
+    assert [one.common_name for one in path] == ["leaf", "A"]
 
 
 def test_a_key_in_hardware_will_do() -> None:
