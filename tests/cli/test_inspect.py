@@ -18,6 +18,10 @@ from support.capturing import Talk, enhanced, framed, ip_of, pcap, pcapng, secre
 from tlcp.cli.app import program
 from tlcp.cli.inspecting import Progress
 from tlcp.crypto.keyfile import dump_private_key
+from tlcp.crypto.pbes2 import Protection
+from tlcp.crypto.pem import split_pem
+from tlcp.crypto.pkcs12 import Entry, dump_pkcs12
+from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.inspect.captures import Packet, open_capture
 from tlcp.inspect.packets import Decoder
 from unit.inspect.test_findings import conforms
@@ -241,6 +245,27 @@ def test_a_verification_that_fails_is_exit_code_1(tmp_path: Path) -> None:
     refused = inspect(ECC, "--ca", CA, "--host", "other.example")
     assert refused.exit_code == 1
     assert "other.example" in refused.stdout
+
+
+def test_keys_of_every_form(tmp_path: Path) -> None:
+    """PKCS#12, and a file with both keys of the server."""
+    capture = CAPTURES / "gmssl-ecc-gcm.pcap"
+    both, p12, empty = tmp_path / "both.key", tmp_path / "server.p12", tmp_path / "empty.p12"
+    other = SM2PrivateKey.generate()
+    both.write_bytes(dump_private_key(other) + dump_private_key(SERVER_ENC_KEY))
+    certificate = split_pem((CAPTURES / "pki" / "server-enc.crt").read_bytes())[0].der
+    fast = Protection(iterations=10)
+    p12.write_bytes(dump_pkcs12([Entry(SERVER_ENC_KEY, certificate)], b"secret", protection=fast))
+    empty.write_bytes(dump_pkcs12([], b"secret", protection=fast))
+    password = tmp_path / "password"
+    password.write_text("secret")
+    for words in ((both,), (p12, "--key-password-file", password)):
+        result = inspect(capture, "--key", *words)
+        assert result.exit_code == 0, result.stderr
+        assert "decrypted by the server's encryption key" in result.stdout
+    assert "none is given" in inspect(capture, "--key", p12).stderr
+    refused = inspect(capture, "--key", empty, "--key-password-file", password)
+    assert "holds no private key" in refused.stderr
 
 
 def test_a_capture_that_is_cut_short_is_shown_up_to_there(tmp_path: Path) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import pty
 import shutil
 import stat
 import subprocess
+import threading
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.tools import LIMIT_S, command, environment
 from tlcp.cli.app import program
 from tlcp.crypto.envelope import open_envelope
 from tlcp.crypto.keyfile import dump_private_key, load_private_key, load_private_keys
@@ -108,6 +112,36 @@ def test_an_encrypted_key_and_back(place: Path) -> None:
     words = ("--key-password-file", place / "secret", "--to", "pkcs8", "--out", clear)
     good(sealed, *words)
     assert clear.read_bytes() == (place / "server.sign.key").read_bytes()
+
+
+def test_the_terminal_is_asked_for_the_new_password_and_shows_none(place: Path) -> None:
+    out, sign = place / "sealed.key", place / "server.sign.key"
+    ours, theirs = pty.openpty()
+    words = command("pki", "key", sign, "--to", "pkcs8", "--encrypt", "--out", out)
+    with subprocess.Popen(
+        words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(), start_new_session=True
+    ) as process:
+        os.close(theirs)
+        timer = threading.Timer(LIMIT_S, process.kill)
+        timer.start()
+        shown = b""
+        with os.fdopen(ours, "r+b", buffering=0) as terminal:
+            while chunk := _read(terminal):
+                before, shown = shown.count(b": "), shown + chunk
+                for _ in range(shown.count(b": ") - before):  # asked, and asked again
+                    terminal.write(b"from a terminal\n")
+        process.wait(LIMIT_S)
+        timer.cancel()
+    assert process.returncode == 0, shown
+    assert b"from a terminal" not in shown
+    assert scalar(out, b"from a terminal") == scalar(sign)
+
+
+def _read(terminal: IO[bytes]) -> bytes:
+    try:
+        return terminal.read(1024)
+    except OSError:  # Linux says so when the other end has gone
+        return b""
 
 
 def test_a_key_for_gmssl(place: Path) -> None:

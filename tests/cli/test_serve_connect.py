@@ -21,7 +21,9 @@ from peers.pki import PKI
 from support.rsa_pki import RsaCA, pem, rsa_certificate, rsa_key, rsa_key_pem
 from tlcp.config import Config
 from tlcp.context import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, TLCPContext
+from tlcp.crypto.pbes2 import Protection
 from tlcp.crypto.pem import split_pem, to_pem
+from tlcp.crypto.pkcs12 import Entry, dump_pkcs12
 from tlcp.defaults import create_connection
 
 BLOB = os.urandom(1 << 20)
@@ -116,6 +118,30 @@ def test_encrypted_keys(pki: PKI, folder: Path, tmp_path: Path) -> None:
     with serving(*words, "--key-password-file", password) as server:
         words_of_client = ("connect", server.address, "--pki", folder, "--name", "client", *NOW)
         assert run(*words_of_client, data=b"x").returncode == 0
+
+
+def test_a_bundle_at_both_ends(pki: PKI, folder: Path, tmp_path: Path) -> None:
+    """A server from one PKCS#12 file, a client from one PEM file."""
+    password, p12, pem = (tmp_path / name for name in ("password", "server.p12", "client.pem"))
+    password.write_text("open sesame")
+    server = pki.server
+    entries = [
+        Entry(server.enc_key, server.enc_cert.der),
+        Entry(server.sign_key, server.sign_cert.der),
+    ]
+    p12.write_bytes(dump_pkcs12(entries, b"open sesame", protection=Protection(iterations=10)))
+    parts = ("client.enc.key", "client.sign.crt", "client.sign.key", "client.enc.crt")
+    pem.write_bytes(b"".join((folder / name).read_bytes() for name in parts))
+    trust = ("--ca", folder / "ca.crt")
+    with serving("--bundle", p12, "--key-password-file", password, *trust) as address:
+        done = run("connect", address.address, "--bundle", pem, *trust, *NOW, data=b"x")
+        assert (done.returncode, done.stdout) == (0, b"x"), text(done.stderr)
+    done = run("serve", "127.0.0.1:0", "--bundle", p12, *trust)
+    assert done.returncode == 2
+    assert "protected by a password, and none is given" in text(done.stderr)
+    done = run("serve", "127.0.0.1:0", "--bundle", p12, "--sign-cert", pem)
+    assert done.returncode == 2
+    assert "either --name, the four files or --bundle" in text(done.stderr)
 
 
 def test_json_of_connect(folder: Path) -> None:

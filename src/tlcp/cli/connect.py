@@ -315,7 +315,7 @@ class _Client:
                 "the server asked for a client certificate, none was given, and it refused "
                 f"(alert {AlertDescription.label(error.description)})"
             )
-            failure.hint = "use --pki DIR --name NAME, or --sign-cert and the others"
+            failure.hint = "use --pki DIR --name NAME, --bundle FILE, or --sign-cert and the others"
         return failure
 
 

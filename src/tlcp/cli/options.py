@@ -80,6 +80,7 @@ class Common:
     sign_key: Path | None
     enc_cert: Path | None
     enc_key: Path | None
+    bundle: Path | None
     key_password_file: Path | None
     ciphers: str | None
     trace: bool
@@ -95,10 +96,14 @@ class Common:
             click.UsageError: the options contradict each other.
             ConfigError: the files cannot be used.
         """
-        if any((self.sign_cert, self.sign_key, self.enc_cert, self.enc_key)):
-            if self.name is not None:
-                raise click.UsageError("give either --name or the four files, not both")
+        four = any((self.sign_cert, self.sign_key, self.enc_cert, self.enc_key))
+        if four + (self.name is not None) + (self.bundle is not None) > 1:
+            raise click.UsageError("give either --name, the four files or --bundle")
+        if four:
             return self._identity_from_files()
+        if self.bundle is not None:
+            password = read_password(self.key_password_file)
+            return Identity.from_bundle(self.bundle, password=password)
         if self.name is None:
             return None
         if self.pki is None:
@@ -196,10 +201,16 @@ _OPTIONS = (
     ),
     click.option("--name", help="Use NAME.sign.* and NAME.enc.* of the --pki directory."),
     click.option("--ca", type=_FILE, help="PEM file with the CAs to trust."),
-    click.option("--sign-cert", type=_FILE, help="Signing certificate, CAs may follow (PEM)."),
+    click.option("--sign-cert", type=_FILE, help="Signing certificate, CAs with it (PEM)."),
     click.option("--sign-key", type=_FILE, help="Its private key."),
     click.option("--enc-cert", type=_FILE, help="Encryption certificate (PEM)."),
-    click.option("--enc-key", type=_FILE, help="Its private key."),
+    click.option("--enc-key", type=_FILE, help="Its private key, or the CA's envelope with it."),
+    click.option(
+        "--bundle",
+        type=_FILE,
+        metavar="FILE",
+        help="Certificates and keys of this side in one file, PEM or PKCS#12, in any order.",
+    ),
     click.option(
         "--key-password-file",
         type=_FILE,

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from tlcp.crypto.keyfile import load_any_private_key
+from tlcp.crypto.keyfile import SoftwareKey, load_private_keys
+from tlcp.crypto.pkcs12 import is_pkcs12, load_pkcs12
 from tlcp.crypto.rsa import RSAPrivateKey
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import ConfigError, TLCPError
@@ -114,13 +115,14 @@ class Secrets:
         self._keys.append(key)
 
     def add_key_file(self, path: str | Path, password: bytes | None = None) -> None:
-        """Take the key of a file, PEM or DER.
+        """Take the keys of a file: PEM, DER or PKCS#12; one, or those of a pair.
 
         Raises:
-            ConfigError: it cannot be read.
+            ConfigError: it cannot be read, or holds none.
         """
         try:
-            self.add_key(load_any_private_key(Path(path).read_bytes(), password))
+            for key in _keys_in(Path(path).read_bytes(), password):
+                self.add_key(key)
         except OSError as error:
             raise ConfigError(f"cannot read the key file {path}: {error.strerror}") from error
         except TLCPError as error:
@@ -182,3 +184,12 @@ class Secrets:
     def recall(self, kind: str, name: bytes) -> KnownSession | None:
         """The session of that name."""
         return self._sessions.get((kind, name)) if name else None
+
+
+def _keys_in(data: bytes, password: bytes | None) -> tuple[SoftwareKey, ...]:
+    if not is_pkcs12(data):
+        return load_private_keys(data, password)
+    keys = load_pkcs12(data, password).keys
+    if not keys:
+        raise ConfigError("the PKCS#12 file holds no private key")
+    return keys
