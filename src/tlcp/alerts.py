@@ -355,9 +355,10 @@ _FACTS: Final[dict[AlertDescription, AlertFacts]] = {
             "对端拒绝了我方证书，原因见其日志",
         ),
         (
-            "a critical extension that is not understood, or a name or policy that a CA does not "
-            "allow",
-            "证书含有无法识别的关键扩展，或含有上级 CA 不允许的名称或策略",
+            "a critical extension that is not understood, a name or policy that a CA does not "
+            "allow, or nothing tells whether the certificate is revoked, and that is asked for",
+            "证书含有无法识别的关键扩展，或含有上级 CA 不允许的名称或策略；"
+            "或要求查询吊销状态而没有结论",
         ),
     ),
     _A.ILLEGAL_PARAMETER: _sent(
@@ -537,8 +538,9 @@ _FACTS: Final[dict[AlertDescription, AlertFacts]] = {
         Text("the stapled OCSP response was not acceptable", "附带的 OCSP 响应不可接受"),
         Text("Renew the server's OCSP response", "更新服务端的 OCSP 响应"),
         (
-            "an OCSP response is handed to the program as it came; none is refused",
-            "OCSP 响应原样交给程序，从不拒绝",
+            "a stapled response that cannot be used counts as none; where one is needed, "
+            "certificate_unknown is sent",
+            "不可用的 OCSP 响应视同没有；需要响应时发送 certificate_unknown",
         ),
     ),
     _A.BAD_CERTIFICATE_HASH_VALUE: _foreign(

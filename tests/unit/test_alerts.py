@@ -40,6 +40,7 @@ OF_THE_TABLE: dict[int, set[str]] = {
         "INVALID_POLICY",
         "NO_EXPLICIT_POLICY",
         "TOO_MUCH_WORK",
+        "REVOCATION_UNKNOWN",
     },
     47: {"IllegalParameter"},
     48: {"UNKNOWN_CA", "SELF_SIGNED", "INVALID_CA", "PATH_LENGTH_EXCEEDED", "CHAIN_TOO_LONG"},

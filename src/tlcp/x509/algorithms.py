@@ -19,7 +19,7 @@ from tlcp.crypto.rsa import RSAPublicKey
 from tlcp.crypto.sm2 import SM2PublicKey
 from tlcp.x509.der import RSA_SIGN_WITH, SM2_SIGN_WITH_SM3, SignatureAlgorithm
 
-__all__ = ["SCHEMES", "Family", "Scheme", "VerifyingKey", "family_of"]
+__all__ = ["SCHEMES", "SIGNATURE_SCHEMES", "Family", "Scheme", "VerifyingKey", "family_of"]
 
 Family = Literal["SM2", "RSA", "ECDSA"]
 VerifyingKey = SM2PublicKey | RSAPublicKey | ECDSAPublicKey
@@ -59,6 +59,14 @@ SCHEMES: Final[dict[bytes, Scheme]] = {
         for null in (False, True)
     },
     **{_der(oid, null=False): Scheme("ECDSA", name) for oid, name in _ECDSA_WITH.items()},
+}
+
+
+#: Object identifier -> scheme, for what ``cryptography`` has read, parameters and all.
+SIGNATURE_SCHEMES: Final[dict[ObjectIdentifier, Scheme]] = {
+    SM2_SIGN_WITH_SM3: Scheme("SM2", "sm3"),
+    **{oid: Scheme("RSA", name) for oid, name in RSA_SIGN_WITH.items()},
+    **{oid: Scheme("ECDSA", name) for oid, name in _ECDSA_WITH.items()},
 }
 
 

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from cryptography.exceptions import InvalidSignature
+
 from tlcp.crypto.ecdsa import ECDSAPublicKey
 from tlcp.crypto.rsa import RSAPublicKey
 from tlcp.crypto.sm2 import SM2PublicKey
+from tlcp.x509.algorithms import Scheme, VerifyingKey, family_of
 from tlcp.x509.recent import Recent
 
-__all__ = ["MAX_REMEMBERED", "forget", "verify_other_signature", "verify_signature"]
+__all__ = ["MAX_REMEMBERED", "forget", "holds", "verify_other_signature", "verify_signature"]
 
 MAX_REMEMBERED: Final = 1024
 _MAX_BYTES: Final = 4096  # of a certificate worth remembering: at most 4 MiB are held in all
@@ -73,6 +76,27 @@ def verify_other_signature(
     key.verify(signature, signed, hash_name=hash_name)
     if len(signature) + len(signed) <= _MAX_BYTES:
         _facts.put(fact, True)
+
+
+def holds(key: VerifyingKey, scheme: Scheme | None, signature: bytes, signed: bytes) -> bool:
+    """Whether a key made a signature, by whatever algorithm; remembered like the others.
+
+    Args:
+        key: of who is to have signed.
+        scheme: how it is signed; None, an unsupported way, never holds.
+        signature: as the scheme has it.
+        signed: DER of what is signed.
+    """
+    if scheme is None or family_of(key) != scheme.family:
+        return False
+    try:
+        if isinstance(key, SM2PublicKey):
+            verify_signature(key, signature, signed)
+        else:
+            verify_other_signature(key, signature, signed, scheme.hash_name)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def forget() -> None:

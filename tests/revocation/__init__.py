@@ -1,0 +1,1 @@
+"""Revocation: lists, OCSP, and what a handshake makes of them."""
