@@ -19,6 +19,7 @@ from tlcp.events import TracedMessage
 from tlcp.sessions.session import SessionStore, TicketKeys
 from tlcp.suites import DEFAULT_SUITES, CipherSuite, KeyExchangeKind, KeyKind
 from tlcp.x509.identity import Identity
+from tlcp.x509.revocation import RevocationPolicy
 from tlcp.x509.trust import TrustStore
 
 __all__ = ["ClientAuth", "Config", "Limits"]
@@ -79,6 +80,7 @@ class Config:
         tickets: for clients: ask for a session ticket (RFC 5077, not in the standard).
         ticket_keys: for servers: the keys of session tickets; None gives and takes none.
         trusted_ca_keys: for clients: tell the server which CAs we know.
+        revocation: how it is found out whether certificates are revoked; None = not at all.
         request_ocsp: for clients: ask for a stapled OCSP response.
         ocsp_response: for servers: DER of the OCSP response to staple for clients that ask.
         client_id: for clients: what the extension client_id says, empty = it is not sent.
@@ -112,6 +114,7 @@ class Config:
     tickets: bool = False
     ticket_keys: TicketKeys | None = None
     trusted_ca_keys: bool = False
+    revocation: RevocationPolicy | None = None
     request_ocsp: bool = False
     ocsp_response: bytes = b""
     client_id: bytes = b""
@@ -154,6 +157,7 @@ class Config:
             bytes((self.dangerous_skip_verification, self.dangerous_skip_host_check)),
             trust.fingerprint if trust is not None else b"",
             identity.fingerprint if identity is not None else b"",
+            self.revocation.fingerprint if self.revocation is not None else b"",
         )
         return sm3(b"".join(len(part).to_bytes(4, "big") + part for part in parts))
 

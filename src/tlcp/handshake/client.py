@@ -89,8 +89,8 @@ class ClientOps(FinishingOps, Protocol):
     def accept_hello(self, hello: ServerHello) -> Negotiated:
         """Check the server's choice."""
 
-    def verify_server(self, message: Certificate) -> VerifiedPair:
-        """Check the server's certificates."""
+    def verify_server(self, message: Certificate, stapled: bytes | None) -> VerifiedPair:
+        """Check the server's certificates, with the OCSP response that came along."""
 
     def verify_exchange(
         self, chosen: Negotiated, server: VerifiedPair, message: ServerKeyExchange
@@ -125,8 +125,14 @@ def client_flow(ops: ClientOps) -> Step[HandshakeCompleted]:
     chosen = ops.accept_hello((yield from expect(ServerHello)))
     if chosen.recalled is not None:
         return (yield from _resume(ops, chosen, chosen.recalled))
-    server = ops.verify_server((yield from expect(Certificate)))
-    status, offer = yield from _status_and_exchange(chosen)
+    certificates = yield from expect(Certificate)
+    if chosen.may_send_status:  # what comes may be needed to believe them
+        status, offer = yield from _status_and_exchange()
+        server = ops.verify_server(certificates, status)
+    else:
+        status = chosen.status
+        server = ops.verify_server(certificates, status)
+        offer = yield from expect(ServerKeyExchange)
     exchange = ops.verify_exchange(chosen, server, offer)
     next_message = yield from expect_either(CertificateRequest, ServerHelloDone)
     request = next_message if isinstance(next_message, CertificateRequest) else None
@@ -150,10 +156,8 @@ def _resume(ops: ClientOps, chosen: Negotiated, recalled: Recalled) -> Step[Hand
     return ops.done(chosen, recalled.peer, keys, Ending(first_finished, ticket))
 
 
-def _status_and_exchange(chosen: Negotiated) -> Step[tuple[bytes | None, ServerKeyExchange]]:
+def _status_and_exchange() -> Step[tuple[bytes | None, ServerKeyExchange]]:
     """ServerKeyExchange, and the OCSP response that may come before it.  Spec: RFC 6066 8."""
-    if not chosen.may_send_status:
-        return chosen.status, (yield from expect(ServerKeyExchange))
     message = yield from expect_either(CertificateStatus, ServerKeyExchange)
     if isinstance(message, ServerKeyExchange):
         return None, message
@@ -315,8 +319,12 @@ class ClientEndpoint(Endpoint):
             if not (asked and quirk is Quirk.RENEGOTIATION_INFO)
         )
 
-    def verify_server(self, message: Certificate) -> VerifiedPair:
+    def verify_server(self, message: Certificate, stapled: bytes | None) -> VerifiedPair:
         """Both certificates, their chains, their usages and the host name.
+
+        Args:
+            message: with the certificates.
+            stapled: DER of the OCSP response that came along; None if none did.
 
         Raises:
             CertificateVerifyError: they are not to be believed.
@@ -330,7 +338,7 @@ class ClientEndpoint(Endpoint):
                 expected="2 (signing, encryption)",
             )
         ders, kind = message.certificates, self._key_kind
-        pair = believe_server(self.config, self._server_name, ders, kind)
+        pair = believe_server(self.config, self._server_name, ders, kind, stapled)
         self.note_certificates(pair, message.certificates)
         return pair
 

@@ -13,13 +13,18 @@ from collections.abc import Sequence
 from tlcp.config import ClientAuth, Config
 from tlcp.errors import InternalError
 from tlcp.suites import KeyKind
+from tlcp.x509.chain import Revocation
 from tlcp.x509.pair import VerifiedPair, accept_unverified_pair, verify_pair
 
 __all__ = ["believe_client", "believe_server"]
 
 
 def believe_server(
-    config: Config, server_name: str | None, certificates: Sequence[bytes], kind: KeyKind
+    config: Config,
+    server_name: str | None,
+    certificates: Sequence[bytes],
+    kind: KeyKind,
+    stapled: bytes | None = None,
 ) -> VerifiedPair:
     """Both certificates, their chains, their usages and the host name.
 
@@ -28,6 +33,7 @@ def believe_server(
         server_name: the host name or address that the program asked for.
         certificates: DER, in the order of the Certificate message; not empty.
         kind: of the keys that the suite uses.
+        stapled: DER of the OCSP response that came along; None if none did.
 
     Raises:
         CertificateVerifyError: they are not to be believed.
@@ -48,6 +54,7 @@ def believe_server(
         host=host,
         need_enc=True,
         kind=kind,
+        revocation=_asked(config, stapled),
     )
 
 
@@ -79,4 +86,10 @@ def believe_client(
         host=None,
         need_enc=need_enc,
         kind=kind,
+        revocation=_asked(config),
     )
+
+
+def _asked(config: Config, stapled: bytes | None = None) -> Revocation | None:
+    """What knows about revocation in this handshake."""
+    return None if config.revocation is None else config.revocation.checker(stapled)
