@@ -98,7 +98,7 @@ CONTEXT: dict[str, tuple[str, Use]] = {
     "sni_callback": (WORKS, setting("sni_callback")),
     "sslobject_class": (WORKS, lambda c: c.sslobject_class is TLCPObject),
     "sslsocket_class": (WORKS, lambda c: c.sslsocket_class is TLCPSocket),
-    "verify_flags": (REFUSED, lambda c: setattr(c, "verify_flags", ssl.VERIFY_CRL_CHECK_LEAF)),
+    "verify_flags": (WORKS, setting("verify_flags")),
     "verify_mode": (WORKS, setting("verify_mode")),
     "wrap_bio": (WORKS, _wrap_bio),
     "wrap_socket": (WORKS, _wrap_socket),

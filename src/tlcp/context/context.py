@@ -28,6 +28,7 @@ from typing import Any, NoReturn, Self
 from tlcp.config import ClientAuth, Config
 from tlcp.context.protocol import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, Protocol
 from tlcp.context.recorder import RecorderSetting, tapped
+from tlcp.context.revocation import RevocationSetting
 from tlcp.context.sessions import SessionSettings
 from tlcp.dialects import Dialect
 from tlcp.dual import DualObject
@@ -47,11 +48,6 @@ from tlcp.x509.trust import TrustStore
 __all__ = ["TLCPContext"]
 
 
-_KNOWN_FLAGS = (
-    ssl.VerifyFlags.VERIFY_X509_STRICT
-    | ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
-    | getattr(ssl.VerifyFlags, "VERIFY_X509_PARTIAL_CHAIN", 0)
-)
 _CLIENT_AUTH = {
     ssl.CERT_NONE: ClientAuth.NONE,
     ssl.CERT_OPTIONAL: ClientAuth.OPTIONAL,
@@ -60,7 +56,7 @@ _CLIENT_AUTH = {
 SNICallback = Callable[[Any, str | None, "TLCPContext"], int | None]
 
 
-class TLCPContext(SessionSettings, RecorderSetting):
+class TLCPContext(RevocationSetting, SessionSettings, RecorderSetting):  # type: ignore[misc]
     """Settings for TLCP connections, in the shape of an ``ssl.SSLContext``.
 
     Args:
@@ -96,7 +92,7 @@ class TLCPContext(SessionSettings, RecorderSetting):
         self._check_hostname = client
         if config is not None:
             self._take_verification(config)
-        self._verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
+        self._begin_revocation()
         self._sni_callback: SNICallback | None = None
         self._begin_sessions()
         self._recorder = None
@@ -367,7 +363,8 @@ class TLCPContext(SessionSettings, RecorderSetting):
         and no good. RSA and ECDSA CAs are set aside until ``set_ciphers`` enables RSA suites.
 
         Args:
-            cafile: a PEM or DER file; each certificate in it is trusted, a CA's or not.
+            cafile: a PEM or DER file; each certificate in it is trusted, a CA's or not. Revocation
+                lists in it are used once ``verify_flags`` ask for it, as in ``ssl``.
             capath: a directory of PEM files, however named; the CA certificates in them are
                 trusted, and at once: nothing is looked up later.
             cadata: PEM text, or PEM or DER bytes one after the other.
@@ -377,6 +374,10 @@ class TLCPContext(SessionSettings, RecorderSetting):
             OSError: the file or the directory is missing or cannot be read.
             ConfigError: there is no certificate in the file or the data.
         """
+        if self._take_crls(cafile):
+            cafile = None
+            if capath is None and cadata is None:
+                return
         found, _ = load_cas(cafile, capath, cadata, rsa=self._uses_rsa, aside=self._rsa_cas)
         self._change(trust=TrustStore([*self._anchors(), *found]))
 
@@ -401,7 +402,8 @@ class TLCPContext(SessionSettings, RecorderSetting):
     def cert_store_stats(self) -> dict[str, int]:
         """How many certificates are trusted: "x509", "x509_ca", "crl"."""
         anchors = self._anchors()
-        return {"x509": len(anchors), "x509_ca": sum(c.is_ca for c in anchors), "crl": 0}
+        authorities = sum(c.is_ca for c in anchors)
+        return {"x509": len(anchors), "x509_ca": authorities, "crl": len(self._crls)}
 
     def get_ca_certs(self, binary_form: bool = False) -> Any:
         """The trusted CAs, as dictionaries or DER."""
@@ -448,18 +450,6 @@ class TLCPContext(SessionSettings, RecorderSetting):
     def hostname_checks_common_name(self, value: bool) -> None:
         if value:
             raise NotImplementedError("host names are matched against subjectAltName alone")
-
-    @property
-    def verify_flags(self) -> ssl.VerifyFlags:
-        """Flags that hold anyway; CRL checks are not there yet."""
-        return self._verify_flags
-
-    @verify_flags.setter
-    def verify_flags(self, value: int) -> None:
-        flags = ssl.VerifyFlags(operator.index(value))
-        if flags & ~_KNOWN_FLAGS:
-            raise NotImplementedError("revocation lists and proxy certificates are not supported")
-        self._verify_flags = flags
 
     # ---- the protocol ----------------------------------------------------------------------
 
