@@ -18,6 +18,7 @@ from tlcp.cli.options import Address, Common, common_options, examples, parse_ad
 from tlcp.cli.output import Printer
 from tlcp.cli.recording import CAPTURE_HELP, finish, record
 from tlcp.cli.relay import Relay, complete, part
+from tlcp.cli.revocation import RevocationOptions, revocation_options
 from tlcp.cli.trace import Trace
 from tlcp.config import Config
 from tlcp.context import PROTOCOL_TLCP_CLIENT, TLCPContext
@@ -55,6 +56,8 @@ _INSECURE = (
 )
 @click.argument("address", callback=parse_address, metavar="HOST:PORT")
 @common_options
+@revocation_options
+@click.option("--ocsp", is_flag=True, help="Ask the server to staple OCSP, and believe it.")
 @click.option("--server-name", metavar="NAME", help="Verify this name instead of HOST.")
 @click.option("--no-extensions", is_flag=True, help="For GmSSL up to 3.1 and old gateways.")
 @click.option("--tickets", is_flag=True, help="Ask for a session ticket (RFC 5077).")
@@ -85,6 +88,8 @@ _INSECURE = (
 def connect(
     address: Address,
     common: Common,
+    revoked: RevocationOptions,
+    ocsp: bool,
     server_name: str | None,
     no_extensions: bool,
     tickets: bool,
@@ -104,7 +109,9 @@ def connect(
     client = _Client(address, common, server_name or address.host, quiet=as_json)
     sink = _Kept() if as_json else _Stdout()
     try:
-        client.prepare(extensions=not no_extensions, insecure=insecure, tickets=tickets)
+        client.prepare(
+            revoked, ocsp=ocsp, extensions=not no_extensions, insecure=insecure, tickets=tickets
+        )
         client.record(capture)
         outcome = client.handshake()
         client.relay(sink, linger)
@@ -137,7 +144,15 @@ class _Client:
         self._stream: TLCPSocket | None = None
         self._recording: Recording | None = None
 
-    def prepare(self, *, extensions: bool, insecure: bool, tickets: bool) -> None:
+    def prepare(
+        self,
+        revoked: RevocationOptions,
+        *,
+        ocsp: bool,
+        extensions: bool,
+        insecure: bool,
+        tickets: bool,
+    ) -> None:
         """Check all that can be checked before the network is touched.
 
         Raises:
@@ -158,6 +173,8 @@ class _Client:
             extensions=extensions,
             dialect=self._common.spoken(),
             tickets=tickets,
+            revocation=revoked.policy(self._printer, stapled=ocsp),
+            request_ocsp=ocsp,
             dangerous_skip_verification=insecure,
             keylog=self._common.key_log(self._printer),
             trace=self.trace,
@@ -167,6 +184,9 @@ class _Client:
         if tickets and not config.may_send(ExtensionType.SESSION_TICKET):
             why = f"the dialect {config.dialect.name}" if extensions else "--no-extensions"
             self._printer.say(f"WARNING: no ticket is asked for: {why} sends no such extension")
+        if ocsp and not config.may_send(ExtensionType.STATUS_REQUEST):
+            why = f"the dialect {config.dialect.name}" if extensions else "--no-extensions"
+            self._printer.say(f"WARNING: no OCSP is asked for: {why} sends no such extension")
         self._context = TLCPContext(PROTOCOL_TLCP_CLIENT, config)
 
     def record(self, path: Path | None) -> None:

@@ -22,6 +22,7 @@ from tlcp.cli.output import JsonLines, Printer
 from tlcp.cli.peers import how_resumed, peer_line
 from tlcp.cli.recording import CAPTURE_HELP, finish, record
 from tlcp.cli.relay import complete, part
+from tlcp.cli.revocation import RevocationOptions, read_ocsp_response, revocation_options
 from tlcp.cli.sessions import SessionOptions, session_options
 from tlcp.cli.trace import Trace
 from tlcp.cli.www import serve_files
@@ -62,6 +63,13 @@ _BREATH_S = 0.05  # between attempts when the system has no descriptors or threa
     help="Serve the files of DIR over HTTP/1.1 instead of echoing.",
 )
 @session_options
+@revocation_options
+@click.option(
+    "--ocsp-response",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Staple this OCSP response (DER, of `tlcp pki ocsp`) for clients that ask.",
+)
 @click.option("--once", is_flag=True, help="As --connections 1.")
 @click.option(
     "--connections",
@@ -93,6 +101,8 @@ def serve(
     client_auth: str,
     www: Path | None,
     sessions: SessionOptions,
+    revoked: RevocationOptions,
+    ocsp_response: Path | None,
     once: bool,
     connections: int | None,
     capture: Path | None,
@@ -114,6 +124,8 @@ def serve(
         dialect=common.spoken(),
         session_store=sessions.store(printer),
         ticket_keys=sessions.ticket_keys(),
+        revocation=revoked.policy(printer),
+        ocsp_response=read_ocsp_response(ocsp_response),
         keylog=common.key_log(printer),
     )
     if config.identity is None:
