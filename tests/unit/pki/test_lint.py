@@ -247,7 +247,7 @@ def test_a_chain_that_is_too_deep_for_usual_configurations() -> None:
         (("digitalSignature", "cRLSign"), {"gmssl"}),
         (("cRLSign",), ALL - {"gotlcp", "tongsuo"}),
     ],
-    ids=str,
+    ids=lambda value: "+".join(sorted(value)) or "none",
 )
 def test_usage_of_the_signing_certificate(uses: tuple[str, ...], refuse: set[str]) -> None:
     # beside one without keyUsage, so that nothing looks swapped
@@ -266,7 +266,7 @@ def test_usage_of_the_signing_certificate(uses: tuple[str, ...], refuse: set[str
         (("keyEncipherment", "cRLSign"), {"gmssl"}),
         (("cRLSign",), ALL - {"gotlcp"}),
     ],
-    ids=str,
+    ids=lambda value: "+".join(sorted(value)) or "none",
 )
 def test_usage_of_the_encryption_certificate(uses: tuple[str, ...], refuse: set[str]) -> None:
     report = look([sign(HOSTS)], [enc(key_usage(*uses), HOSTS)])
