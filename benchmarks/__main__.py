@@ -19,7 +19,6 @@ from rich.console import Console
 from benchmarks import (
     chains,
     handshake,
-    hostile,
     inspection,
     machine,
     memory,
@@ -49,7 +48,6 @@ def all_cases() -> list[Case]:
         sm2,
         symmetric,
         chains,
-        hostile,
         memory,
         scaling,
         inspection,
