@@ -81,5 +81,5 @@ def test_json(pair: list[Path], tmp_path: Path) -> None:
 def test_what_cannot_be_looked_at(tmp_path: Path) -> None:
     assert "cannot read" in lint(tmp_path / "no", code=2).output
     (tmp_path / "junk").write_bytes(b"junk")
-    assert "holds no certificate" in lint(tmp_path / "junk", code=2).output
+    assert "holds nothing that is known" in lint(tmp_path / "junk", code=2).output
     assert "Example:" in lint("--help").output

@@ -8,7 +8,7 @@ import click
 
 from tlcp.cli.failures import ExitCode
 from tlcp.cli.language import language as locale_language
-from tlcp.cli.options import examples
+from tlcp.cli.options import examples, read_password
 from tlcp.cli.output import Printer
 from tlcp.cli.pki_common import FILE, as_json_option, read_file
 from tlcp.inspect.steps import Lang
@@ -40,6 +40,7 @@ _SEVERITIES: dict[Severity, tuple[str, str, str]] = {
     metavar="FILE",
     help="The CAs that peers trust, and that a server with this pair names to its clients.",
 )
+@click.option("--key-password-file", type=FILE, help="File whose first line opens encrypted keys.")
 @click.option(
     "--for",
     "stacks",
@@ -58,6 +59,7 @@ def lint_files(
     context: click.Context,
     files: tuple[Path, ...],
     ca: Path | None,
+    key_password_file: Path | None,
     stacks: tuple[str, ...],
     lang: Lang | None,
     as_json: bool,
@@ -71,6 +73,7 @@ def lint_files(
     report = lint(
         [(str(path), read_file(path)) for path in files],
         trusted=None if ca is None else (str(ca), read_file(ca)),
+        password=read_password(key_password_file),
     )
     wanted = set(stacks or stack_names())
     verdicts = [verdict for verdict in report.verdicts if verdict.stack.name in wanted]

@@ -76,6 +76,7 @@ def lint(
     files: Iterable[tuple[str, bytes]],
     *,
     trusted: tuple[str, bytes] | None = None,
+    password: bytes | None = None,
     now: datetime.datetime | None = None,
 ) -> LintReport:
     """Look at a pair as each stack would.
@@ -84,12 +85,13 @@ def lint(
         files: (name, content) of the certificates and keys of one pair, PEM or DER. Which
             certificate is to sign, the names say (``x.sign.crt``, ``x.enc.crt``), or the order.
         trusted: the file of the CAs that a server with this pair would trust for its clients.
+        password: for keys and PKCS#12 files that are encrypted.
         now: the moment to judge validity at; None = the system clock.
 
     Raises:
         ConfigError: a file cannot be read, or there is no certificate at all.
     """
-    material = read_material(files, trusted)
+    material = read_material(files, trusted, password)
     findings = examine(material, now or datetime.datetime.now(datetime.UTC))
     order = ("error", "warning", "note")
     return LintReport(

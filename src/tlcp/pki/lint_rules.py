@@ -222,7 +222,7 @@ def _keys(material: Material) -> Iterator[Finding]:
 
 
 def _key_form(key: KeyFound) -> Iterator[Finding]:
-    if key.form != "encrypted":
+    if key.form != "encrypted PKCS#8":
         who = (
             "GmSSL reads encrypted PKCS#8 (PBKDF2 with HMAC-SM3, SM4-CBC) alone",
             "GmSSL 只读加密的 PKCS#8（PBKDF2-HMAC-SM3、SM4-CBC）",
@@ -230,7 +230,7 @@ def _key_form(key: KeyFound) -> Iterator[Finding]:
         yield _found(
             "key-form", "note", ("gmssl",), key=key.file, form=key.form, who=who, stack="gmssl"
         )
-    if key.form != "pkcs8":
+    if key.form != "PKCS#8":
         who = ("Kona reads PKCS#8 in the clear alone", "Kona 只读未加密的 PKCS#8")
         yield _found(
             "key-form", "note", ("kona",), key=key.file, form=key.form, who=who, stack="kona"

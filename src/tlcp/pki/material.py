@@ -14,21 +14,18 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
-from tlcp.crypto.keyfile import load_any_private_key
-from tlcp.crypto.pem import is_pem, split_pem
-from tlcp.crypto.rsa import RSAPrivateKey
-from tlcp.crypto.sm2 import SM2PrivateKey
-from tlcp.errors import CertificateVerifyError, ConfigError
+from tlcp.crypto.keyfile import SoftwareKey
+from tlcp.errors import ConfigError
 from tlcp.x509.certificate import Certificate
+from tlcp.x509.contents import Part, read_parts
 from tlcp.x509.usage import is_authority
 
 __all__ = ["Found", "KeyFound", "Material", "read_material"]
 
 _T = TypeVar("_T")
 
-_CERTIFICATES: Final = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 _SIGN_NAME: Final = re.compile(r"(^|[._-])(sign|sig|signing)([._-]|$)", re.IGNORECASE)
 _ENC_NAME: Final = re.compile(r"(^|[._-])(enc|encrypt|encryption)([._-]|$)", re.IGNORECASE)
 _MOST: Final = 4096  # certificates in all files together
@@ -49,12 +46,12 @@ class KeyFound:
     Attributes:
         key: None if it is encrypted and was not opened.
         file: its name.
-        form: "pkcs8", "sec1" or "encrypted".
+        form: "PKCS#8", "encrypted PKCS#8", "SEC1" and so on.
     """
 
-    key: SM2PrivateKey | RSAPrivateKey | None
+    key: SoftwareKey | None
     file: str
-    form: Literal["pkcs8", "sec1", "encrypted"]
+    form: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +80,16 @@ class Material:
 
 
 def read_material(
-    files: Iterable[tuple[str, bytes]], trusted: tuple[str, bytes] | None = None
+    files: Iterable[tuple[str, bytes]],
+    trusted: tuple[str, bytes] | None = None,
+    password: bytes | None = None,
 ) -> Material:
     """Sort what is in the files.
 
     Args:
         files: (name, content) in the order that the user gave; PEM or DER.
         trusted: the file of trusted CAs, if there is one apart.
+        password: for what is encrypted; without it, keys in PEM are not compared.
 
     Raises:
         ConfigError: a file holds neither certificate nor key, one cannot be read, or there is no
@@ -98,7 +98,7 @@ def read_material(
     certificates: list[tuple[str, tuple[Certificate, ...]]] = []
     keys: list[KeyFound] = []
     for name, data in files:
-        found, found_keys = _read(name, data)
+        found, found_keys = _read(name, data, password)
         if not found and not found_keys:
             raise ConfigError(f"{name} holds no certificate and no private key")
         if found:
@@ -121,7 +121,7 @@ def read_material(
         raise ConfigError("no certificate in these files; give those of a pair, and its keys")
     sign, enc = _places([leaf.file for leaf in leaves])
     key_places = _places([key.file for key in keys])
-    trust = None if trusted is None else _read(*trusted)[0]
+    trust = None if trusted is None else _trusted(trusted[1])
     ends = {leaf.certificate for leaf in leaves}
     authorities = dict.fromkeys(
         certificate
@@ -141,6 +141,14 @@ def read_material(
         authorities=tuple(authorities),
         trusted=trust,
     )
+
+
+def _trusted(data: bytes) -> tuple[Certificate, ...]:
+    """Of a file of CAs whatever can be read: that it holds none is a finding."""
+    try:
+        return tuple(one.certificate for one in read_parts(data) if one.certificate is not None)
+    except ConfigError:
+        return ()
 
 
 def _unique(found: Iterable[Found]) -> list[Found]:
@@ -167,41 +175,26 @@ def _at(items: Sequence[_T], place: int | None) -> _T | None:
     return None if place is None else items[place]
 
 
-def _read(name: str, data: bytes) -> tuple[tuple[Certificate, ...], list[KeyFound]]:
-    if not is_pem(data):
-        return _read_der(name, data)
-    certificates, keys = [], []
-    for block in split_pem(data):
-        if block.label in _CERTIFICATES:
-            certificates.append(_certificate(name, block.der))
-        elif block.label.endswith("PRIVATE KEY"):
-            keys.append(_key(name, block.label, block.der, encrypted=block.encrypted))
+def _read(
+    name: str, data: bytes, password: bytes | None
+) -> tuple[tuple[Certificate, ...], list[KeyFound]]:
+    try:
+        parts = read_parts(data, password)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from error
+    certificates: list[Certificate] = []
+    keys: list[KeyFound] = []
+    for part in parts:
+        if part.certificate is not None:
+            certificates.append(part.certificate)
+        elif part.kind in ("private key", "envelope"):
+            if part.problem and not part.encryption:
+                raise ConfigError(f"{name}: {part.problem}")
+            keys.append(KeyFound(part.key, name, _form(part)))
+        elif part.problem:
+            raise ConfigError(f"{name}: {part.problem}")
     return tuple(certificates), keys
 
 
-def _read_der(name: str, data: bytes) -> tuple[tuple[Certificate, ...], list[KeyFound]]:
-    try:
-        return (Certificate.from_der(data),), []
-    except CertificateVerifyError:
-        pass
-    try:
-        return (), [KeyFound(load_any_private_key(data), name, "pkcs8")]
-    except ConfigError:
-        return (), []
-
-
-def _certificate(name: str, der: bytes) -> Certificate:
-    try:
-        return Certificate.from_der(der)
-    except CertificateVerifyError as error:
-        raise ConfigError(f"{name}: {error.what}") from error
-
-
-def _key(name: str, label: str, der: bytes, *, encrypted: bool) -> KeyFound:
-    if encrypted or label == "ENCRYPTED PRIVATE KEY":
-        return KeyFound(None, name, "encrypted")
-    try:
-        key = load_any_private_key(der)
-    except ConfigError as error:
-        raise ConfigError(f"{name}: {error}") from error
-    return KeyFound(key, name, "pkcs8" if label == "PRIVATE KEY" else "sec1")
+def _form(part: Part) -> str:
+    return f"encrypted {part.form}" if part.encryption else part.form

@@ -17,6 +17,7 @@ from peers import libtongsuo as lt
 from peers.gmssl import find_gmssl
 from support.rsa_pki import rsa_certificate, rsa_key
 from tlcp.crypto.keyfile import dump_private_key
+from tlcp.crypto.pkcs12 import Entry, dump_pkcs12
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import ConfigError, TLCPError
 from tlcp.pki.build import (
@@ -488,8 +489,30 @@ def test_keys_in_other_forms_and_der() -> None:
     assert concerned == {(("gmssl",), "x.sign.key"), (("kona",), "x.enc.key")}
 
 
+def test_encrypted_keys_and_key_stores_are_opened_with_the_password() -> None:
+    def report(key: SM2PrivateKey, password: bytes | None) -> LintReport:
+        files = [
+            ("x.sign.crt", PAIR.sign_cert.der),
+            ("x.enc.crt", PAIR.enc_cert.der),
+            ("x.enc.key", dump_private_key(key, password=b"x")),
+        ]
+        return lint(files, password=password, now=NOW)
+
+    assert refusing(report(PAIR.enc_key, b"x")) == {}
+    assert refusing(report(BELOW.enc_key, None)) == {}  # cannot be told
+    assert refusing(report(BELOW.enc_key, b"x")) == {"wrong-key": ALL}
+    entries = [
+        Entry(PAIR.sign_key, PAIR.sign_cert.der, "sign"),
+        Entry(PAIR.enc_key, PAIR.enc_cert.der, "enc"),
+    ]
+    store = dump_pkcs12(entries, b"x")
+    assert refusing(lint([("x.p12", store)], password=b"x", now=NOW)) == {}
+    with pytest.raises(ConfigError, match=r"x\.p12: .*password"):
+        lint([("x.p12", store)], now=NOW)
+
+
 def test_files_that_hold_nothing() -> None:
-    with pytest.raises(ConfigError, match=r"x\.pem holds no certificate"):
+    with pytest.raises(ConfigError, match=r"x\.pem: the file holds nothing"):
         lint([("x.pem", b"junk")])
     with pytest.raises(ConfigError, match="no certificate in these files"):
         lint([("x.key", dump_private_key(SIGN_KEY))])
