@@ -96,7 +96,7 @@ class CADirectory:
         contents = {
             "ca.crt": certificate_pem(*(certificate.der for certificate in certificates)),
             "ca.key": dump_private_key(authority.key),
-            _INDEX: Index(crl_url=authority.crl_url, ocsp_url=authority.ocsp_url).dump(),
+            _INDEX: Index.of(authority.certificate, authority.crl_url, authority.ocsp_url).dump(),
         }
         if not force:
             refuse_present(folder, contents)
@@ -288,6 +288,11 @@ class CADirectory:
         """
         sign_crt, sign_key, enc_crt, enc_key = (self.path / f"{name}.{part}" for part in _PAIR)
         with self._change() as change:
+            if sign_crt.exists() and not sign_key.exists():
+                raise ConfigError(
+                    f"the keys of {name} are not here but where its request was made: sign the "
+                    f"request again, `tlcp pki sign DIR CSR --name {name} --force`"
+                )
             old = Identity.load(sign_crt, sign_key, enc_crt, enc_key)
             pair = change.authority.renew(
                 old, keep_keys=keep_keys, now=now, lifetime_days=lifetime_days
@@ -441,12 +446,12 @@ class CADirectory:
             return _adopt(self.path, authority), b""
         except OSError as error:
             raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-        return Index.load(data, str(path)), data
+        return Index.load(data, str(path), authority.certificate), data
 
 
 def _adopt(folder: Path, authority: CertificateAuthority) -> Index:
     """The index of a CA that has none, because an older version made it: what lies beside it."""
-    index = Index()
+    index = Index.of(authority.certificate)
     uses: tuple[tuple[Use, str], ...] = (("sign", ".sign.crt"), ("enc", ".enc.crt"))
     for use, ending in uses:
         for path in sorted(folder.glob(f"*{ending}")):

@@ -2,11 +2,12 @@
 
 ::
 
-    {"format": 1, "crl_number": 3, "crl_url": "", "ocsp_url": "", "issued": [
+    {"format": 1, "ca": "5a…", "crl_number": 3, "crl_url": "", "ocsp_url": "", "issued": [
       {"serial": "4f…", "name": "server", "use": "sign", "subject": "CN=…", "not_after": "2027-…",
        "fingerprint_sm3": "…", "revoked_at": null, "reason": null}, …]}
 
-Serial numbers and fingerprints are in hex, times in ISO 8601, UTC.
+``ca`` is SM3 of the CA's public point: an index of another CA is not taken for its own.  Serial
+numbers and fingerprints are in hex, times in ISO 8601, UTC.
 
 Spec: none
 """
@@ -21,6 +22,7 @@ from typing import Any, Final, Literal, Self
 
 from cryptography import x509
 
+from tlcp.crypto.sm3 import sm3
 from tlcp.errors import ConfigError
 from tlcp.pki.crl import REASONS, Revocation
 from tlcp.x509.certificate import Certificate
@@ -100,15 +102,22 @@ class Index:
     """All that a CA remembers.
 
     Attributes:
+        ca: whose index it is: SM3 of the CA's public point, in hex.
         issued: by serial number, the oldest first.
         crl_number: of the last CRL; 0 before the first.
         crl_url, ocsp_url: what goes into certificates; "" leaves it out.
     """
 
+    ca: str
     issued: dict[int, IssuedCertificate] = field(default_factory=dict)
     crl_number: int = 0
     crl_url: str = ""
     ocsp_url: str = ""
+
+    @classmethod
+    def of(cls, authority: Certificate, crl_url: str = "", ocsp_url: str = "") -> Self:
+        """The index of a CA that has issued nothing."""
+        return cls(sm3(authority.public_point).hex(), crl_url=crl_url, ocsp_url=ocsp_url)
 
     def record(self, certificate: Certificate, name: str, use: Use) -> None:
         """Remember a certificate.
@@ -152,6 +161,7 @@ class Index:
         """Write it."""
         value = {
             "format": _FORMAT,
+            "ca": self.ca,
             "crl_number": self.crl_number,
             "crl_url": self.crl_url,
             "ocsp_url": self.ocsp_url,
@@ -160,15 +170,16 @@ class Index:
         return json.dumps(value, indent=1).encode() + b"\n"
 
     @classmethod
-    def load(cls, data: bytes, where: str) -> Self:
+    def load(cls, data: bytes, where: str, authority: Certificate) -> Self:
         """Read it.
 
         Args:
             data: what ``dump`` wrote.
             where: the file, for the error.
+            authority: the CA whose it must be.
 
         Raises:
-            ConfigError: it is damaged or of another version.
+            ConfigError: it is damaged, of another version, or of another CA.
         """
         try:
             value = json.loads(data)
@@ -176,6 +187,7 @@ class Index:
                 raise ValueError
             entries = [_entry(one) for one in value["issued"]]
             index = cls(
+                str(value["ca"]),
                 {entry.serial_number: entry for entry in entries},
                 int(value["crl_number"]),
                 str(value["crl_url"]),
@@ -189,6 +201,11 @@ class Index:
                 f'version: expected JSON with "format": {_FORMAT}. Take it from a backup; without '
                 f"it the CA would not know what it has revoked"
             ) from None
+        if index.ca != cls.of(authority).ca:
+            raise ConfigError(
+                f"{where} is of another CA, and not of {authority}. Move it away, and a new one "
+                f"will be made from what lies beside it"
+            )
         return index
 
 

@@ -4,6 +4,8 @@ import datetime
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.pki.build import (
@@ -15,6 +17,7 @@ from tlcp.pki.build import (
     key_usage,
     subject_alternative_name,
 )
+from tlcp.pki.signing import ECDSASigner
 from tlcp.x509.certificate import Certificate
 
 NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
@@ -83,6 +86,26 @@ def test_old_and_far_times() -> None:
         assert Certificate.from_der(der).not_after == moment
         text = moment.strftime("%Y%m%d%H%M%SZ")[0 if tag == 0x18 else 2 :].encode()
         assert bytes([tag, len(text)]) + text in der
+
+
+def test_an_ecdsa_key_may_sign() -> None:
+    """For mixed chains: an SM2 certificate below an ECDSA CA."""
+    key = ec.generate_private_key(ec.SECP384R1())
+    name = build_name("x")
+    der = build_certificate(
+        subject=name,
+        subject_point=KEY.public_point,
+        issuer=name,
+        signer=ECDSASigner(key),
+        serial_number=1,
+        not_before=NOW,
+        not_after=NOW,
+    )
+    parsed = x509.load_der_x509_certificate(der)
+    assert parsed.signature_algorithm_oid.dotted_string == "1.2.840.10045.4.3.3"
+    key.public_key().verify(
+        parsed.signature, parsed.tbs_certificate_bytes, ec.ECDSA(hashes.SHA384())
+    )
 
 
 def test_key_identifier_is_sm3_cut_to_20_bytes() -> None:

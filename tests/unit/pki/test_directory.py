@@ -10,8 +10,10 @@ from cryptography import x509
 from cryptography.x509 import ocsp
 
 from tlcp.errors import ConfigError
+from tlcp.pki.build import build_name
 from tlcp.pki.ca import CertificateAuthority
 from tlcp.pki.crl import REASONS
+from tlcp.pki.csr import build_csr, read_csr
 from tlcp.pki.directory import CADirectory
 from tlcp.x509.certificate import load_pem_certificates
 from tlcp.x509.identity import Identity
@@ -223,6 +225,26 @@ def test_a_damaged_index_is_said_and_not_overwritten(ca: CADirectory, damage: by
     with pytest.raises(ConfigError, match=r"ca\.json.*damaged"):
         ca.issue_pair("server", now=NOW)
     assert (ca.path / "ca.json").read_bytes() == damage
+
+
+def test_an_index_of_another_ca_is_not_taken(ca: CADirectory) -> None:
+    ca.issue_pair("server", now=NOW)
+    CertificateAuthority.create(now=NOW).save(ca.path, force=True)
+    with pytest.raises(ConfigError, match=r"ca\.json is of another CA"):
+        ca.issue_pair("other", now=NOW)
+    (ca.path / "ca.json").unlink()
+    ca.issue_pair("other", now=NOW)
+    # The new CA has the name of the old one, so what lies there may be its own: it is kept.
+    assert {entry.name for entry in ca.issued} == {"server", "other"}
+
+
+def test_a_pair_for_a_request_is_not_renewed_without_its_key(ca: CADirectory) -> None:
+    key = CertificateAuthority.create(now=NOW).key
+    request = build_csr(subject=build_name("x"), public_point=key.public_point, signer=key)
+    ca.sign_request(read_csr(request), "x", now=NOW)
+    with pytest.raises(ConfigError, match=r"tlcp pki sign DIR CSR --name x --force"):
+        ca.renew("x", now=NOW)
+    assert len(ca.issued) == 2
 
 
 def test_where_there_is_no_ca(tmp_path: Path) -> None:
