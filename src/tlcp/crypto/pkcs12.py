@@ -1,10 +1,10 @@
 """PKCS#12 files with SM2 keys, which ``cryptography`` refuses: ``.p12`` and ``.pfx``.
 
-Read is what OpenSSL 3, OpenSSL 1.1 and Tongsuo write: PBES2 or triple DES, RC2-40 around
-certificates, a MAC with SHA-1, SHA-256 or SM3.  Written is what all of these read: PBES2, SHA-256.
-A file may hold both keys of a pair; programs that want one key take the first.
+Read is what OpenSSL, Tongsuo and Bouncy Castle write: PBES2, triple DES, RC2-40 for certificates;
+a MAC with SHA-1, SHA-256 or SM3; DER or BER.  Written is what all of these read.  A file may hold
+both keys of a pair; programs that want one key take the first.
 
-Spec: RFC 7292 4, B; RFC 7292 5.1 (bags)
+Spec: RFC 7292 4, 5.1, B
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cryptography.hazmat import asn1
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509 import ObjectIdentifier
 
+from tlcp.crypto.ber import pieces
 from tlcp.crypto.der import encode_element
 from tlcp.crypto.keyfile import SoftwareKey, encode_private_key, load_any_private_key
 from tlcp.crypto.pbe import (
@@ -54,6 +55,7 @@ from tlcp.crypto.pkcs12_structures import (
     as_tlv,
     decoded,
     inner,
+    leniently_decoded,
 )
 from tlcp.errors import ConfigError
 
@@ -72,6 +74,8 @@ _MAX_PARTS: Final = 32  # each may cost all the iterations that are allowed
 _SEQUENCE: Final = 0x30
 _BMP_STRING: Final = 0x1E
 _OCTET_STRING: Final = 0x04
+_SEALED: Final = 0x80  # [0], the ciphertext
+_CONSTRUCTED: Final = 0x20
 _MAC_ITERATIONS: Final = 10_000
 
 _RC2_40: Final = ObjectIdentifier("1.2.840.113549.1.12.1.6")
@@ -111,7 +115,7 @@ class Pkcs12:
 
 def is_pkcs12(data: bytes) -> bool:
     """Tell whether the bytes are a PKCS#12 file, whatever is inside."""
-    return decoded(Pfx, data) is not None
+    return leniently_decoded(Pfx, data) is not None
 
 
 def describe_pkcs12(data: bytes) -> str:
@@ -142,7 +146,7 @@ def load_pkcs12(data: bytes, password: bytes | None = None) -> Pkcs12:
     """Read a file.
 
     Args:
-        data: DER.
+        data: DER or BER.
         password: UTF-8; b"" is an empty one, None says that there is none.
 
     Raises:
@@ -195,8 +199,6 @@ def dump_pkcs12(
 
     Raises:
         ConfigError: an empty password, or an unknown MAC.
-
-    Spec: RFC 7292 4, 5.1
     """
     if not password:
         raise ConfigError("a PKCS#12 file with keys needs a password, and this one is empty")
@@ -207,7 +209,7 @@ def dump_pkcs12(
     algorithm, sealed = encrypt_pbes2(inner(Bags(items=certificates)), password, chosen, random)
     encrypted = EncryptedData(
         version=0,
-        info=EncryptedContentInfo(type=DATA, algorithm=as_tlv(algorithm), content=sealed),
+        info=EncryptedContentInfo(type=DATA, algorithm=as_tlv(algorithm), content=_sealed(sealed)),
     )
     safe = inner(
         ContentInfos(
@@ -224,12 +226,7 @@ def dump_pkcs12(
 
 
 def _open(data: bytes) -> tuple[Pfx, list[ContentInfo]]:
-    pfx = decoded(Pfx, data)
-    if pfx is None and data[1:2] == b"\x80":
-        raise ConfigError(
-            "the file is encoded in BER with indefinite lengths; if it is a PKCS#12 file, write it "
-            "anew: `openssl pkcs12 -in OLD -out all.pem`, `openssl pkcs12 -export -in all.pem`"
-        )
+    pfx = leniently_decoded(Pfx, data)
     if pfx is None:
         raise ConfigError("expected a PKCS#12 file, got something else, or it is cut off")
     if pfx.version != _VERSION:
@@ -239,7 +236,9 @@ def _open(data: bytes) -> tuple[Pfx, list[ContentInfo]]:
             "the PKCS#12 file is signed or encrypted with a public key; expected one with a "
             "password; export it again with a password"
         )
-    infos = decoded(ContentInfos, encode_element(_SEQUENCE, _octets(pfx.auth_safe.content)))
+    infos = leniently_decoded(
+        ContentInfos, encode_element(_SEQUENCE, _octets(pfx.auth_safe.content))
+    )
     if infos is None:
         raise _damaged()
     if len(infos.items) > _MAX_PARTS:
@@ -257,11 +256,12 @@ def _contents(info: ContentInfo, password: bytes | None) -> bytes:
             "export it again with a password"
         )
     sealed = _encrypted(info).info
-    return decrypt(asn1.encode_der(sealed.algorithm), sealed.content, _needed(password), _WHAT)
+    algorithm = asn1.encode_der(sealed.algorithm)
+    return decrypt(algorithm, bytes(sealed.content.data), _needed(password), _WHAT)
 
 
 def _bags(contents: bytes) -> Iterator[Bag]:
-    bags = decoded(Bags, encode_element(_SEQUENCE, contents))
+    bags = leniently_decoded(Bags, encode_element(_SEQUENCE, contents))
     if bags is None:
         raise _damaged()
     if len(bags.items) > _MAX_PARTS and any(bag.type == SHROUDED_BAG for bag in bags.items):
@@ -302,7 +302,8 @@ def _open_rc2(info: ContentInfo, password: bytes) -> list[bytes]:
     ``cryptography`` has that cipher inside its own PKCS#12 reader alone, which stumbles over SM2
     keys and not over certificates: it gets this part as a file of its own.
     """
-    safe = inner(ContentInfos(items=[info]))
+    whole = replace(info, content=as_tlv(asn1.encode_der(_encrypted(info))))
+    safe = inner(ContentInfos(items=[whole]))
     alone = _pfx(safe, make_mac(safe, password, "sha1", 1, os.urandom))
     try:
         found = pkcs12.load_pkcs12(alone, password)
@@ -323,8 +324,20 @@ def _needed(password: bytes | None) -> bytes:
 
 
 def _encrypted(info: ContentInfo) -> EncryptedData:
+    """A part under the password, its ciphertext in one piece."""
     encrypted: EncryptedData = _parsed(EncryptedData, info.content)
-    return encrypted
+    held = encrypted.info.content
+    tag, whole = bytes(held.tag_bytes), bytes(held.data)
+    if tag == bytes([_SEALED]):
+        return encrypted
+    joined = pieces(whole) if tag == bytes([_SEALED | _CONSTRUCTED]) else None
+    if joined is None:
+        raise _damaged()
+    return replace(encrypted, info=replace(encrypted.info, content=_sealed(joined)))
+
+
+def _sealed(ciphertext: bytes) -> asn1.TLV:
+    return as_tlv(encode_element(_SEALED, ciphertext))
 
 
 def _octets(value: asn1.TLV) -> bytes:

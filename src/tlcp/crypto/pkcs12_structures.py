@@ -10,6 +10,8 @@ from typing import Annotated, Final, TypeVar
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
+from tlcp.crypto.ber import ber_to_der
+
 __all__ = [
     "CERTIFICATE_BAG",
     "DATA",
@@ -35,6 +37,7 @@ __all__ = [
     "as_tlv",
     "decoded",
     "inner",
+    "leniently_decoded",
 ]
 
 _Kind = TypeVar("_Kind")
@@ -112,7 +115,7 @@ class EncryptedContentInfo:
 
     type: ObjectIdentifier
     algorithm: asn1.TLV
-    content: Annotated[bytes, asn1.Implicit(0)]
+    content: asn1.TLV  # [0] IMPLICIT OCTET STRING, which BER may have in pieces
 
 
 @asn1.sequence
@@ -161,6 +164,14 @@ def decoded(kind: type[_Kind], der: bytes) -> _Kind | None:
         return asn1.decode_der(kind, der)
     except ValueError:
         return None
+
+
+def leniently_decoded(kind: type[_Kind], data: bytes) -> _Kind | None:
+    """The same from DER or BER."""
+    found = decoded(kind, data)
+    if found is None and (der := ber_to_der(data)) is not None:
+        found = decoded(kind, der)
+    return found
 
 
 def inner(wrapped: ContentInfos | Bags) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from tlcp.crypto.der import encode_element as element
 from tlcp.crypto.keyfile import dump_private_key, encode_private_key
 from tlcp.crypto.pbes2 import Protection
 from tlcp.crypto.pem import to_pem
@@ -22,6 +23,7 @@ from tlcp.crypto.pkcs12 import (
     is_pkcs12,
     load_pkcs12,
 )
+from tlcp.crypto.pkcs12_mac import make_mac
 from tlcp.crypto.pkcs12_structures import (
     ContentInfo,
     ContentInfos,
@@ -156,7 +158,6 @@ def test_the_number_of_parts_is_bounded() -> None:
 
 def test_other_files_are_named() -> None:
     assert "version 4" in refused(pfx(version=4))
-    assert "indefinite lengths" in refused(b"\x30\x80\x02\x01\x03")
     assert "got something else" in refused(b"")
     assert "got something else" in refused(to_pem("CERTIFICATE", b"0"))
     assert "got something else" in refused(KEYS[0])
@@ -167,6 +168,67 @@ def test_other_files_are_named() -> None:
     empty = ContentInfo(type=inside.type, content=as_tlv(b"\x04\x02\x30\x00"))
     assert load_pkcs12(pfx(auth_safe=empty, mac_data=None)) == Pkcs12((), ())
     assert inner(ContentInfos(items=[])) == b"\x30\x00"
+
+
+# ---- BER ---------------------------------------------------------------------------------------
+
+
+def as_ber(der: bytes, *, piece: int = 100) -> bytes:
+    """The same element with indefinite lengths, octet strings in pieces, sets reversed."""
+    tag, begin = der[0], 2 + (der[1] & 0x7F if der[1] > 0x80 else 0)
+    contents = der[begin:]
+    if tag in (0x04, 0x80) and len(contents) > piece:
+        cut = [contents[at : at + piece] for at in range(0, len(contents), piece)]
+        return bytes([tag | 0x20, 0x80]) + b"".join(element(0x04, c) for c in cut) + bytes(2)
+    if not tag & 0x20:
+        return der
+    inside = [as_ber(one, piece=piece) for one in elements(contents)]
+    if tag == 0x31:
+        inside.reverse()
+    return bytes([tag, 0x80]) + b"".join(inside) + bytes(2)
+
+
+def elements(contents: bytes) -> list[bytes]:
+    found = []
+    while contents:
+        size, begin = contents[1], 2
+        if size > 0x80:
+            begin += size & 0x7F
+            size = int.from_bytes(contents[2:begin])
+        found.append(contents[: begin + size])
+        contents = contents[begin + size :]
+    return found
+
+
+def whole_in_ber(der: bytes, password: bytes) -> bytes:
+    """A file whose contents are in BER, too, with a MAC over them as they are."""
+    parts = asn1.decode_der(Pfx, der)
+    safe = as_ber(bytes(parts.auth_safe.content.data))
+    info = ContentInfo(type=parts.auth_safe.type, content=as_tlv(element(0x04, safe)))
+    mac = make_mac(safe, password, "sha1", 5, lambda size: bytes(range(size)))
+    return as_ber(asn1.encode_der(Pfx(version=3, auth_safe=info, mac_data=mac)))
+
+
+@pytest.mark.parametrize("words", [(), ("-legacy",)], ids=["PBES2", "RC2-40 and triple DES"])
+def test_ber(words: tuple[str, ...], parts: Path, tmp_path: Path) -> None:
+    for data in (as_ber(export(parts, *words)), whole_in_ber(export(parts, *words), b"x")):
+        path = tmp_path / "ber.p12"
+        path.write_bytes(data)
+        legacy = ("-legacy",) if words else ()
+        read = openssl("pkcs12", "-in", str(path), "-passin", "pass:x", "-nodes", *legacy)
+        assert read.count(b"BEGIN CERTIFICATE") == 2  # so it is BER that others read
+        assert is_pkcs12(data)
+        found = load_pkcs12(data, b"x")
+        assert scalars(found) == KEYS[:1]
+        assert set(found.certificates) == {WORLD.sign.der, WORLD.sub.der}
+        assert "password is wrong" in refused(data, b"y")
+        for end in range(len(data)):
+            assert not is_pkcs12(data[:end])
+
+
+def test_ber_of_ours() -> None:
+    found = load_pkcs12(as_ber(ours(), piece=7), PASSWORD)
+    assert scalars(found) == KEYS
 
 
 # ---- files of OpenSSL ------------------------------------------------------------------------
