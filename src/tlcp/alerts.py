@@ -467,8 +467,7 @@ _FACTS: Final[dict[AlertDescription, AlertFacts]] = {
             "查看对端日志。铜锁在 ECDHE 套件遇到没有证书的客户端时也会发送",
         ),
         (
-            "a bug of ours, a callback of the program that answers nonsense, or a private key in a "
-            "device that does not answer",
+            "a bug of ours, a callback that answers nonsense, or a key that does not answer",
             "本库的缺陷、程序的回调函数返回值无意义，或设备中的私钥没有应答",
         ),
     ),
