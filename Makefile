@@ -2,6 +2,9 @@
 # make test     install tlcp with its tests and run them
 # make bench    measure against Tongsuo and others: a table, build/benchmarks.json and .png
 # make lint     style, types, layers, file sizes
+# make assurance  the short form of every list of docs/assurance.md; their long forms, which
+#               write that page: make adversary, fuzz, properties, limits, faults, timing, soak,
+#               coverage, supply
 # make clean    remove what these made here (not GmSSL in ~/.gmssl_3.1.1_install)
 #
 # PYTHON=python3.12 make test     another interpreter (3.11 or newer)
@@ -28,7 +31,10 @@ PACKAGE_FILES := $(shell find src/tlcp -regex '.*[.]\(py\|js\|css\|html\)' -not 
 MAX_LINES := 600
 GMSSL := $(HOME)/.gmssl_3.1.1_install/bin/gmssl
 
-.PHONY: demo test bench lint clean
+# the lists of python -m assurance
+LISTS := adversary fuzz properties limits faults timing soak coverage supply
+
+.PHONY: demo test bench lint clean assurance $(LISTS)
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/tlcp demo --out build/demo
@@ -51,11 +57,17 @@ lint: $(VENV)/lint.stamp
 	      print $$2 ": " $$1 " lines, at most $(MAX_LINES) are allowed" } END { exit bad }'
 	@echo "lint: all good"
 
+assurance: $(VENV)/assurance.stamp
+	@$(BIN)/python -m assurance
+
+$(LISTS): $(VENV)/assurance.stamp
+	@$(BIN)/python -m assurance $@ --long --keep
+
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf .import_linter_cache .cache
 	rm -f src/tlcp/_native/*.so src/tlcp/_native/_ffi.py
-	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests benchmarks assurance -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Debian's python3 comes without ensurepip: then pip of the system fills the environment.
 $(VENV)/venv.stamp:
@@ -98,6 +110,12 @@ $(VENV)/bench.stamp: $(VENV)/venv.stamp $(BUILD_FILES)
 $(VENV)/lint.stamp: $(VENV)/venv.stamp $(BUILD_FILES)
 	@echo "installing tlcp and what lint needs"
 	@$(PIP) -e '.[lint]' | $(BRIEF)
+	@rm -f $(VENV)/demo.stamp
+	@touch $@
+
+$(VENV)/assurance.stamp: $(VENV)/venv.stamp $(BUILD_FILES)
+	@echo "installing tlcp and what its assurance needs"
+	@$(PIP) -e '.[assurance]' | $(BRIEF)
 	@rm -f $(VENV)/demo.stamp
 	@touch $@
 

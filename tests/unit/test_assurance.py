@@ -1,0 +1,33 @@
+"""The frame of ``python -m assurance``: figures with bounds, and the page that is made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from assurance import report
+from assurance.figures import Figure, Result
+
+
+def test_a_figure_that_breaks_its_bound_is_a_failure() -> None:
+    result = Result()
+    result.add("cases", 300, least=300)
+    result.add("seconds", 2.5, "s", most=3)
+    assert not result.failures
+    result.add("memory", 1025, "KiB", most=1024)
+    assert result.failures == ["memory: 1,025 KiB, at most 1,024 is wanted"]
+
+
+def test_the_page_is_made_of_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "FOLDER", tmp_path / "assurance")
+    monkeypatch.setattr(report, "PAGE", tmp_path / "assurance.md")
+    result = Result([Figure("cases", 1234, least=300)], notes=["not on Windows"])
+    report.keep("adversary", "Misdeeds", result, long=True, seconds=61.4)
+    page = (tmp_path / "assurance.md").read_text()
+    assert "`python -m assurance adversary --long`" in page
+    assert "| cases | 1,234 | at least 300 |" in page
+    assert "- not on Windows" in page
+
+
+def test_the_page_that_is_committed_is_up_to_date() -> None:
+    assert report.PAGE.read_text(encoding="utf-8") == report.page()
