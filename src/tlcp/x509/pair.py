@@ -21,6 +21,7 @@ from tlcp.suites import KeyKind
 from tlcp.x509 import signatures
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.chain import Purpose, Revocation, verify_chain
+from tlcp.x509.dn import canonical_name, is_readable
 from tlcp.x509.names import match_host
 from tlcp.x509.recent import Recent
 from tlcp.x509.trust import TrustStore
@@ -303,7 +304,7 @@ def _match_both(sign: Certificate, enc: Certificate | None, host: str) -> None:
 
 
 def _check_one_subject(sign: Certificate, enc: Certificate | None, role: Purpose) -> None:
-    if enc is None or sign.subject_der == enc.subject_der:
+    if enc is None or sign.subject_der == enc.subject_der or _is_one_name(sign, enc):
         return
     names = [certificate.subject_text for certificate in (sign, enc)]
     raise CertificateVerifyError(
@@ -314,3 +315,11 @@ def _check_one_subject(sign: Certificate, enc: Certificate | None, role: Purpose
         expected="one subject in both",
         hint="Issue both with one subject; scripts that name them apart make no TLCP pair",
     )
+
+
+def _is_one_name(one: Certificate, other: Certificate) -> bool:
+    """Two CAs, or one with two programs, may write a subject in two ways.  Spec: RFC 5280 7.1"""
+    pair = (one, other)
+    if not all(is_readable(certificate.subject, certificate.subject_der) for certificate in pair):
+        return False
+    return canonical_name(one.subject) == canonical_name(other.subject)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from chains import der, making
+from chains.case import Case
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.x509.chain import Purpose
 from tlcp.x509.pair import (
@@ -343,3 +345,43 @@ def test_host_that_is_none_is_the_callers_mistake(world: World) -> None:
 def test_wrong_signature_on_the_encryption_certificate(world: World) -> None:
     forged = mint_leaf("localhost", world.sub, usages=ENC, signer=key("thief"))
     assert refused(world, [world.sign, forged, world.sub]).problem is Problem.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("name", "strings", "problem"),
+    [
+        ("O=Acme,CN=x", der.UTF8, None),
+        ("O=Acme,CN=x", der.PRINTABLE, None),
+        ("O=ACME,CN=X", der.UTF8, None),
+        ("O=Acme Inc,CN=x", der.UTF8, Problem.NOT_A_PAIR),
+        ("CN=x,O=Acme", der.UTF8, Problem.NOT_A_PAIR),
+        ("O=Acme,CN=\udcb9\udcfa", der.PRINTABLE, Problem.NOT_A_PAIR),
+    ],
+)
+def test_one_subject_may_be_written_in_two_ways(
+    name: str, strings: int, problem: Problem | None
+) -> None:
+    """RFC 5280 7.1; names that cannot be read are equal to none but themselves, byte for byte."""
+    certs = [
+        making.root(),
+        making.leaf(dn="O=Acme,CN=x"),
+        making.Cert("enc", "Root", dn=name, strings=strings, uses=ENC),
+    ]
+    made = Case("", "", certs).make("sm2")
+
+    def check() -> None:
+        verify_pair(
+            [made["leaf"].der, made["enc"].der],
+            role="server",
+            trust=TrustStore([made["Root"]]),
+            now=making.NOW,
+            host=None,
+            need_enc=True,
+        )
+
+    if problem is None:
+        check()
+        return
+    with pytest.raises(CertificateVerifyError) as caught:
+        check()
+    assert caught.value.problem is problem
