@@ -34,6 +34,8 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "X509_REQ_get_pubkey": (PTR, PTR),
     "X509_REQ_verify": (INT, PTR, PTR),
     "X509_sign": (INT, PTR, PTR, PTR),
+    "X509_CRL_sign": (INT, PTR, PTR, PTR),
+    "i2d_X509_CRL": (INT, PTR, c.POINTER(PTR)),
     "EVP_sm3": (PTR,),
     "EVP_PKEY_set_alias_type": (INT, PTR, INT),
     "OPENSSL_sk_new_null": (PTR,),
@@ -107,14 +109,14 @@ def verify_request(request: bytes) -> bool:
     return bool(lib.X509_REQ_verify(read, lib.X509_REQ_get_pubkey(read)) == 1)
 
 
-def sign_again(certificate: bytes, issuer_key: bytes) -> bytes:
-    """Read a certificate, write it anew and sign it with Tongsuo; PKCS#8 key, DER both."""
+def sign_again(der: bytes, issuer_key: bytes, kind: str = "X509") -> bytes:
+    """Read a certificate or a CRL, write it anew and sign it with Tongsuo; PKCS#8 key, DER all."""
     lib = _library()
-    read, key = _read("X509", certificate), _read("AutoPrivateKey", issuer_key)
+    read, key = _read(kind, der), _read("AutoPrivateKey", issuer_key)
     lib.EVP_PKEY_set_alias_type(key, _SM2)
-    if lib.X509_sign(read, key, lib.EVP_sm3()) <= 0:
+    if getattr(lib, f"{kind}_sign")(read, key, lib.EVP_sm3()) <= 0:
         raise ValueError(f"Tongsuo cannot sign it: {lt.drain_errors(lib)}")
     out = c.create_string_buffer(1 << 14)
     place = PTR(c.addressof(out))
-    size: int = lib.i2d_X509(read, c.byref(place))
+    size: int = getattr(lib, f"i2d_{kind}")(read, c.byref(place))
     return out.raw[:size]
