@@ -100,7 +100,8 @@ def crl(directory: Path, days: int, as_json: bool) -> None:
         "files": {path.name: str(path)},
         "revoked": [entry.as_dict() for entry in revoked],
     }
-    report([path], facts, as_json, f"{len(revoked)} revoked; make the next one within {days} days")
+    talk = f"{len(revoked)} revoked; make the next one within {days} days; peers take it with"
+    report([path], facts, as_json, talk, following=f"--crl {quoted(path)}")
 
 
 @click.command(
@@ -156,5 +157,5 @@ def ocsp(
         "files": {path.name: str(path) for path in paths},
         "serials": [f"{one.serial_number:x}" for one in ids],
     }
-    talk = f"for {len(ids)} certificates, for {days} days; `tlcp pki show {quoted(out)}` shows it"
-    report(paths, facts, as_json, talk)
+    talk = f"for {len(ids)} certificates, for {days} days; a server staples it with"
+    report(paths, facts, as_json, talk, following=f"--ocsp-response {quoted(out)}")
