@@ -7,10 +7,12 @@ Spec: RFC 7468 (PEM), RFC 5208, RFC 5915, RFC 7292 (keys), GB/T 35276-2017 7.4 (
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 from cryptography.hazmat import asn1
+from cryptography.x509 import ObjectIdentifier
 
 from tlcp.crypto.envelope import envelope_form, is_envelope
 from tlcp.crypto.keyfile import SoftwareKey, key_form, load_any_private_key
@@ -20,12 +22,18 @@ from tlcp.crypto.pkcs12 import describe_pkcs12, is_pkcs12, load_pkcs12
 from tlcp.errors import CertificateVerifyError, ConfigError
 from tlcp.x509.certificate import Certificate
 
-__all__ = ["Part", "may_need_password", "read_parts"]
+__all__ = ["Part", "may_need_password", "message_name", "read_parts"]
 
 Encoding = Literal["PEM", "DER", "base64", "binary"]
 Kind = Literal["certificate", "private key", "envelope", "bundle", "other"]
 
 _CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
+# Cryptographic messages, in which some CAs deliver keys; of GM/T 0010 and PKCS#7.
+_MESSAGES = {
+    f"{root}.{number}": f"{name} of {standard}"
+    for root, standard in (("1.2.156.10197.6.1.4.2", "GM/T 0010"), ("1.2.840.113549.1.7", "PKCS#7"))
+    for number, name in ((2, "SignedData"), (3, "EnvelopedData"), (4, "SignedAndEnvelopedData"))
+}
 _OLD_KEY = "encrypted in OpenSSL's old way (DEK-Info)"
 
 
@@ -52,6 +60,24 @@ class Part:
     key: SoftwareKey | None = field(default=None, repr=False)
     data: bytes = field(default=b"", repr=False)
     problem: str = ""
+
+
+@asn1.sequence
+class _Message:
+    """ContentInfo.  Spec: GM/T 0010-2012 6, RFC 2315 7"""
+
+    type: ObjectIdentifier
+    content: Annotated[asn1.TLV, asn1.Explicit(0)]
+
+
+def message_name(data: bytes) -> str:
+    """The name of a cryptographic message, DER or its base64, which is not opened here; or ""."""
+    text = b"".join(data.split())
+    try:
+        der = base64.b64decode(text, validate=True) if text.startswith(b"MI") else data
+        return _MESSAGES.get(asn1.decode_der(_Message, der).type.dotted_string, "")
+    except ValueError:
+        return ""
 
 
 def may_need_password(data: bytes) -> bool:
@@ -99,6 +125,8 @@ def _of_block(block: PemBlock, password: bytes | None) -> tuple[Part, ...]:
         return (_envelope(block.der, "PEM"),)
     if is_pkcs12(block.der):
         return _bundle(block.der, password)
+    if name := message_name(block.der):
+        return (_message(name, "PEM"),)
     return (Part("other", block.label, "PEM"),)
 
 
@@ -110,6 +138,8 @@ def _of_der(data: bytes, password: bytes | None) -> tuple[Part, ...]:
         return (_envelope(data, first.get(data[:1], "base64")),)
     if form := key_form(data):
         return (_key(data, form, _encryption(form, data), password),)
+    if name := message_name(data):
+        return (_message(name, "DER" if data[:1] == b"\x30" else "base64"),)
     certificate = _certificate(data)
     return (certificate,) if certificate.certificate is not None else ()
 
@@ -143,6 +173,11 @@ def _encryption(form: str, der: bytes) -> str:
 def _envelope(data: bytes, encoding: Encoding) -> Part:
     how = "SM4, its key encrypted to a signing key"
     return Part("envelope", envelope_form(data), encoding, how, data=data)
+
+
+def _message(name: str, encoding: Encoding) -> Part:
+    problem = f"a {name} is not opened here; ask the CA for an SM2EnvelopedKey (GB/T 35276)"
+    return Part("other", name, encoding, problem=problem)
 
 
 def _bundle(data: bytes, password: bytes | None) -> tuple[Part, ...]:

@@ -20,7 +20,7 @@ from tlcp.crypto.pkcs12 import is_pkcs12, load_pkcs12
 from tlcp.crypto.rsa import RSAPublicKey
 from tlcp.errors import CertificateVerifyError, ConfigError
 from tlcp.x509.certificate import Certificate, load_pem_certificates
-from tlcp.x509.contents import Part, read_parts
+from tlcp.x509.contents import Part, message_name, read_parts
 from tlcp.x509.usage import can_encrypt, can_sign
 
 __all__ = [
@@ -211,6 +211,10 @@ def _keys(
             if not keys:
                 raise ConfigError("expected a private key, but the PKCS#12 file holds none")
             return keys
+        if name := message_name(data):
+            raise ConfigError(
+                f"a {name} is not opened here; ask the CA for an SM2EnvelopedKey (GB/T 35276)"
+            )
         if not is_envelope(data):
             return load_private_keys(data, password)
         if not isinstance(opener, PrivateKey):

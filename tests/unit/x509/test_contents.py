@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 
 import pytest
 
@@ -14,6 +15,7 @@ from tlcp.crypto.pkcs12 import Entry, dump_pkcs12
 from tlcp.errors import ConfigError
 from tlcp.pki.build import certificate_pem
 from tlcp.x509.contents import may_need_password, read_parts
+from tlcp.x509.identity import Identity
 from unit.crypto.test_envelope import SCALAR, blob
 from unit.x509.minting import mint_world
 
@@ -89,6 +91,20 @@ def test_the_old_encryption_is_named() -> None:
     (part,) = read_parts(pem, PASSWORD)
     assert "DEK-Info" in part.encryption
     assert "DEK-Info" in part.problem
+
+
+@pytest.mark.parametrize("encode", [bytes, base64.b64encode, lambda der: to_pem("PKCS7", der)])
+def test_messages_are_named(encode: Callable[[bytes], bytes]) -> None:
+    """In which some CAs deliver keys: GM/T 0010-2012 6."""
+    oid = bytes.fromhex("060a2a811ccf550601040204")
+    body = oid + b"\xa0\x81\x83\x04\x81\x80" + bytes(128)
+    data = encode(b"\x30\x81" + bytes([len(body)]) + body)
+    (part,) = read_parts(data)
+    assert part.form == "SignedAndEnvelopedData of GM/T 0010"
+    assert "ask the CA for an SM2EnvelopedKey" in part.problem
+    if b"BEGIN" not in data:
+        with pytest.raises(ConfigError, match="signing key: a SignedAndEnvelopedData of GM/T 0010"):
+            Identity.from_pem(certificate_pem(WORLD.sign.der), data)
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x30\x00", bytes(100), der(CLEAR)[:-1]])
