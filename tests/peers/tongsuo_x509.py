@@ -5,12 +5,15 @@ from __future__ import annotations
 import ctypes as c
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from peers import libtongsuo as lt
 
 PTR, INT, LONG, STR = c.c_void_p, c.c_int, c.c_long, c.c_char_p
 CRL_CHECK, CRL_CHECK_ALL = 0x4, 0x8
+_POLICY_CHECK, _EXPLICIT_POLICY, _PARTIAL_CHAIN = 0x80, 0x100, 0x80000
+_PURPOSES = {"client": 1, "server": 2}
 _SM2 = 1172  # NID_sm2, the type that makes an EC key sign with SM2
 
 _PROTOTYPES: dict[str, tuple[Any, ...]] = {
@@ -29,6 +32,15 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "X509_STORE_CTX_init": (INT, PTR, PTR, PTR, PTR),
     "X509_verify_cert": (INT, PTR),
     "X509_STORE_CTX_get_error": (INT, PTR),
+    "X509_STORE_CTX_get0_param": (PTR, PTR),
+    "X509_VERIFY_PARAM_set_time": (None, PTR, LONG),
+    "X509_VERIFY_PARAM_set_purpose": (INT, PTR, INT),
+    "X509_VERIFY_PARAM_set_depth": (None, PTR, INT),
+    "X509_VERIFY_PARAM_set_flags": (INT, PTR, c.c_ulong),
+    "X509_VERIFY_PARAM_add0_policy": (INT, PTR, PTR),
+    "X509_VERIFY_PARAM_set1_host": (INT, PTR, STR, c.c_size_t),
+    "X509_VERIFY_PARAM_set1_ip_asc": (INT, PTR, STR),
+    "OBJ_txt2obj": (PTR, STR, INT),
     "X509_get_pubkey": (PTR, PTR),
     "X509_CRL_verify": (INT, PTR, PTR),
     "X509_REQ_get_pubkey": (PTR, PTR),
@@ -62,6 +74,44 @@ def _read(kind: str, der: bytes) -> int:
     return value
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a path.
+
+    Attributes:
+        moment: of the verification, seconds of Unix time.
+        purpose: "client" or "server".
+        depth: the most certificates between the first and the last.
+        policies: acceptable ones, dotted; ``explicit`` = one of them is demanded.
+        host: a DNS name or an IP address; "" = none.
+    """
+
+    moment: int
+    purpose: str
+    depth: int
+    policies: Sequence[str]
+    explicit: bool
+    host: str = ""
+    is_address: bool = False
+
+    def put_to(self, context: int) -> None:
+        """Set it, and that any certificate of the store ends the path."""
+        lib = _library()
+        param = lib.X509_STORE_CTX_get0_param(context)
+        lib.X509_VERIFY_PARAM_set_time(param, self.moment)
+        lib.X509_VERIFY_PARAM_set_purpose(param, _PURPOSES[self.purpose])
+        lib.X509_VERIFY_PARAM_set_depth(param, self.depth)
+        flags = _POLICY_CHECK | _PARTIAL_CHAIN | (_EXPLICIT_POLICY if self.explicit else 0)
+        lib.X509_VERIFY_PARAM_set_flags(param, flags)
+        for policy in self.policies:
+            oid = lib.OBJ_txt2obj(policy.encode(), 1)
+            lib.X509_VERIFY_PARAM_add0_policy(param, oid)
+        if self.is_address:
+            lib.X509_VERIFY_PARAM_set1_ip_asc(param, self.host.encode())
+        elif self.host:
+            lib.X509_VERIFY_PARAM_set1_host(param, self.host.encode(), 0)
+
+
 def verify(
     leaf: bytes,
     *,
@@ -69,6 +119,7 @@ def verify(
     untrusted: Sequence[bytes] = (),
     crls: Sequence[bytes] = (),
     crl_check: bool = False,
+    asked: Asked | None = None,
 ) -> str:
     """Build and check a path, with the CRLs of all its CAs if asked; "ok" or what is wrong.
 
@@ -86,6 +137,8 @@ def verify(
     if crl_check:
         lib.X509_STORE_set_flags(store, CRL_CHECK | CRL_CHECK_ALL)
     lib.X509_STORE_CTX_init(context, store, _read("X509", leaf), stack)
+    if asked is not None:
+        asked.put_to(context)
     good = lib.X509_verify_cert(context) == 1
     text: bytes = lib.X509_verify_cert_error_string(lib.X509_STORE_CTX_get_error(context))
     lib.X509_STORE_CTX_free(context)
