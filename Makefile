@@ -5,6 +5,8 @@
 # make assurance  the short form of every list of docs/assurance.md; their long forms, which
 #               write that page: make adversary, fuzz, properties, limits, faults, timing, soak,
 #               coverage, supply
+# make dist     the source distribution and its bill of materials, into dist/
+# make lock     pin the newest versions of what tests and tools need, with hashes
 # make clean    remove what these made here (not GmSSL in ~/.gmssl_3.1.1_install)
 #
 # PYTHON=python3.12 make test     another interpreter (3.11 or newer)
@@ -23,9 +25,12 @@ BIN := $(VENV)/bin
 # what of pip's talk is worth reading; errors go to stderr and are not filtered
 BRIEF := sed -un -e 's/^Collecting \([^ ]*\).*/  \1/p' -e '/^Successfully/p'
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --progress-bar off
+# what requirements/ pins, each file by its hash; then ourselves, so that nothing else is fetched
+PINNED = $(PIP) --require-hashes -r requirements/$(1).txt | $(BRIEF); \
+  $(PIP) --no-deps -e . | $(BRIEF)
 
 NATIVE_FILES := $(wildcard src/tlcp/_native/*.c src/tlcp/_native/*.h)
-BUILD_FILES := pyproject.toml setup.py $(NATIVE_FILES)
+BUILD_FILES := pyproject.toml setup.py $(NATIVE_FILES) $(wildcard requirements/*.txt)
 PACKAGE_FILES := $(shell find src/tlcp -regex '.*[.]\(py\|js\|css\|html\)' -not -name _ffi.py)
 # lines of a source file; *_table.h are written by a program and exempt
 MAX_LINES := 600
@@ -34,7 +39,7 @@ GMSSL := $(HOME)/.gmssl_3.1.1_install/bin/gmssl
 # the lists of python -m assurance
 LISTS := adversary fuzz properties limits faults timing soak coverage supply
 
-.PHONY: demo test bench lint clean assurance $(LISTS)
+.PHONY: demo test bench lint clean dist lock assurance $(LISTS)
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/tlcp demo --out build/demo
@@ -55,6 +60,7 @@ lint: $(VENV)/lint.stamp
 	@wc -l $(PACKAGE_FILES) setup.py $(filter-out %_table.h,$(NATIVE_FILES)) \
 	  | awk '$$2 != "total" && $$1 > $(MAX_LINES) { bad = 1; \
 	      print $$2 ": " $$1 " lines, at most $(MAX_LINES) are allowed" } END { exit bad }'
+	$(BIN)/python -m assurance.supply
 	@echo "lint: all good"
 
 assurance: $(VENV)/assurance.stamp
@@ -62,6 +68,18 @@ assurance: $(VENV)/assurance.stamp
 
 $(LISTS): $(VENV)/assurance.stamp
 	@$(BIN)/python -m assurance $@ --long --keep
+
+# the source distribution, the same bytes on every machine, and its bill of materials
+dist: $(VENV)/lint.stamp
+	@$(BIN)/python -m assurance.dist
+
+# pin the newest versions that pyproject.toml allows
+lock: $(VENV)/lint.stamp
+	@for name in cli test bench lint assurance; do \
+	  echo "requirements/$$name.txt"; \
+	  $(BIN)/uv pip compile -q pyproject.toml --extra $$name --universal --python-version 3.11 \
+	    --generate-hashes --upgrade --custom-compile-command "make lock" -o requirements/$$name.txt; \
+	done
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -97,25 +115,25 @@ $(VENV)/demo.stamp: $(VENV)/venv.stamp $(BUILD_FILES) $(PACKAGE_FILES)
 
 $(VENV)/test.stamp: $(VENV)/venv.stamp $(BUILD_FILES)
 	@echo "installing tlcp and what its tests need"
-	@$(PIP) -e '.[test]' | $(BRIEF)
+	@$(call PINNED,test)
 	@rm -f $(VENV)/demo.stamp
 	@touch $@
 
 $(VENV)/bench.stamp: $(VENV)/venv.stamp $(BUILD_FILES)
 	@echo "installing tlcp and what its benchmarks need"
-	@$(PIP) -e '.[test,bench]' | $(BRIEF)
+	@$(call PINNED,bench)
 	@rm -f $(VENV)/demo.stamp
 	@touch $@
 
 $(VENV)/lint.stamp: $(VENV)/venv.stamp $(BUILD_FILES)
 	@echo "installing tlcp and what lint needs"
-	@$(PIP) -e '.[lint]' | $(BRIEF)
+	@$(call PINNED,lint)
 	@rm -f $(VENV)/demo.stamp
 	@touch $@
 
 $(VENV)/assurance.stamp: $(VENV)/venv.stamp $(BUILD_FILES)
 	@echo "installing tlcp and what its assurance needs"
-	@$(PIP) -e '.[assurance]' | $(BRIEF)
+	@$(call PINNED,assurance)
 	@rm -f $(VENV)/demo.stamp
 	@touch $@
 

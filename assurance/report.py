@@ -22,7 +22,8 @@ _HEAD: Final = """# Assurance
 What was tried to get in, to break things and to lose something, in figures. Every figure was
 printed by the command above it; nothing here is typed by hand: `python -m assurance LIST --keep`
 writes `docs/assurance/LIST.json` and this page. CI runs the short form of every list (`make
-assurance`), and the names below without `--long` are short forms. What the threats are: [security](security.md).
+assurance`), and the names below without `--long` are short forms. What the threats are:
+[security](security.md).
 """
 
 
