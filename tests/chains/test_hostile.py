@@ -197,9 +197,10 @@ def test_alternatives_share_the_budget(comparisons: Count) -> None:
     assert comparisons.calls <= 2 * MAX_NAME_COMPARISONS
 
 
-def test_deep_directory_names(comparisons: Count) -> None:
-    deep = ",".join(f"O={number}" for number in range(3000))
-    certs = [root(), ca("A", exclude=(f"dn:{deep},O=y",) * 30), leaf("A", dn=f"{deep},O=x")]
+@pytest.mark.parametrize(("depth", "base", "count"), [(3000, 3000, 30), (400, 1, 200)])
+def test_deep_directory_names(depth: int, base: int, count: int, comparisons: Count) -> None:
+    deep, short = (",".join(f"O={at}" for at in range(size)) for size in (depth, base))
+    certs = [root(), ca("A", exclude=(f"dn:{short},O=y",) * count), leaf("A", dn=f"{deep},O=x")]
     made = Case("", "", certs).make(KIND)
     error = refused(made["leaf"], [made["A"]], [made["Root"]])
     assert error.problem is Problem.TOO_MUCH_WORK

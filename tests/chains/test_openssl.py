@@ -36,6 +36,7 @@ DIFFERENCES = {
         "the alternative is two levels up",
         "two CAs issue each other, and the root one of them",
         "just as many as are checked",
+        "a look-alike has the very bytes, the issuer other letters",
         "the shorter of two ways fits",
     ),
     "takes key identifiers for promises": (

@@ -157,6 +157,7 @@ class _Search:
             self.by_subject.setdefault(one.subject_der, []).append(one)
         self._by_key: dict[tuple[bytes, bytes | None], list[Certificate]] | None = None
         self._by_name: dict[CanonicalName, list[Certificate]] | None = None
+        self._alike: dict[Certificate, Sequence[Certificate]] = {}
 
     def run(self) -> tuple[Certificate, ...]:
         """The path, or the error worth reporting."""
@@ -197,9 +198,6 @@ class _Search:
         """Everybody of the issuer's name, some of them twice."""
         name = top.issuer_der
         anchors, sent = self.trust.named(name), self.by_subject.get(name, ())
-        if not anchors and not sent:
-            yield from self.named_alike(top)
-            return
         hint = top.authority_key_id if len(anchors) + len(sent) > 1 else None
         if hint is not None:
             fitting = (None, hint)
@@ -208,6 +206,7 @@ class _Search:
                 yield from self.with_key_id(name, key_id)
         yield from anchors
         yield from sent
+        yield from self.named_alike(top)
 
     def with_key_id(self, name: bytes, key_id: bytes | None) -> Sequence[Certificate]:
         """Those sent that have this name and this key identifier."""
@@ -220,13 +219,17 @@ class _Search:
 
     def named_alike(self, top: Certificate) -> Iterator[Certificate]:
         """Those whose name is written otherwise but is the same.  Spec: RFC 5280 7.1"""
+        if top not in self._alike:
+            self._alike[top] = self._find_alike(top)
+        yield from self._alike[top]
+
+    def _find_alike(self, top: Certificate) -> Sequence[Certificate]:
         if not is_readable(top.issuer, top.issuer_der):
-            return
+            return ()
         wanted = canonical_name(top.issuer)
-        yield from self.trust.named_alike(wanted)
         if self._by_name is None:
             self._by_name = by_canonical_name(self.sent)
-        yield from self._by_name.get(wanted, ())
+        return (*self.trust.named_alike(wanted), *self._by_name.get(wanted, ()))
 
     # Links and paths
 
