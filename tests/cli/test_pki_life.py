@@ -240,3 +240,20 @@ def test_the_hint_of_sign_opens_the_envelope(
     tlcp(*words[1:])
     parts = ("sign.crt", "sign.key", "enc.crt", "enc.key")
     Identity.load(*(tmp_path / f"server.{part}" for part in parts))  # type: ignore[arg-type]
+
+
+def test_organization_and_country_are_the_users(tmp_path: Path) -> None:
+    ca, sub = tmp_path / "ca", tmp_path / "sub"
+    tlcp("pki", "init", ca, "--org", "测试机构", "--country", "")
+    tlcp("pki", "intermediate", ca, sub, "--org", "", "--country", "DE")
+    tlcp("pki", "issue", sub, "server", "--org", "A GmbH", "--country", "DE")
+    subjects = [
+        load_pem_certificates(path.read_bytes())[0].subject.rfc4514_string()
+        for path in (ca / "ca.crt", sub / "ca.crt", sub / "server.enc.crt")
+    ]
+    assert subjects == [
+        "CN=TLCP Root CA,O=测试机构", "CN=TLCP Issuing CA,C=DE", "CN=server,O=A GmbH,C=DE"
+    ]  # fmt: skip
+    assert (
+        "certificate name" in tlcp("pki", "issue", sub, "x", "--country", "Germany", code=2).output
+    )

@@ -34,6 +34,10 @@ _CA_FILES = ("ca.crt", "ca.key")
 _PARTS = ("sign.crt", "sign.key", "enc.crt", "enc.key")
 _NEXT = "keep the .key files secret; next:"
 
+_org = click.option("--org", default="TLCP", show_default=True, help="Organization; '' for none.")
+_country = click.option(
+    "--country", default="CN", show_default=True, help="Country, two letters; '' for none."
+)
 _crl_url = click.option(
     "--crl-url", default="", metavar="URL", help="Where its CRL can be had; goes into certificates."
 )
@@ -58,6 +62,8 @@ def pki() -> None:
 @pki.command(epilog=examples("tlcp pki init mypki --cn 'My root CA'"))
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @click.option("--cn", default="TLCP Root CA", show_default=True, help="Common name of the CA.")
+@_org
+@_country
 @click.option("--days", type=DAYS, default=3650, show_default=True, help="How long it is valid.")
 @_crl_url
 @_ocsp_url
@@ -66,6 +72,8 @@ def pki() -> None:
 def init(
     directory: Path,
     cn: str,
+    org: str,
+    country: str,
     days: int,
     crl_url: str,
     ocsp_url: str,
@@ -76,7 +84,12 @@ def init(
     keep(directory, _CA_FILES, force)
     orphans = sorted(path.name.removesuffix(".sign.crt") for path in directory.glob("*.sign.crt"))
     authority = CertificateAuthority.create(
-        cn, lifetime_days=days, crl_url=crl_url, ocsp_url=ocsp_url
+        cn,
+        organization=org,
+        country=country,
+        lifetime_days=days,
+        crl_url=crl_url,
+        ocsp_url=ocsp_url,
     )
     CADirectory.create(directory, authority, force=force)
     if orphans:
@@ -89,6 +102,8 @@ def init(
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @click.argument("new", type=DIRECTORY, metavar="NEWDIR")
 @click.option("--cn", default="TLCP Issuing CA", show_default=True, help="Common name of the CA.")
+@_org
+@_country
 @click.option("--days", type=DAYS, default=1825, show_default=True, help="How long it is valid.")
 @click.option(
     "--path-length",
@@ -105,6 +120,8 @@ def intermediate(
     directory: Path,
     new: Path,
     cn: str,
+    org: str,
+    country: str,
     days: int,
     path_length: int,
     crl_url: str,
@@ -117,6 +134,8 @@ def intermediate(
     made = open_ca(directory).issue_intermediate(
         new,
         cn,
+        organization=org,
+        country=country,
         path_length=path_length,
         lifetime_days=days,
         crl_url=crl_url,
@@ -133,6 +152,8 @@ def intermediate(
 @click.argument("name")
 @click.option("--host", "hosts", multiple=True, help="Host name or IP address; may be repeated.")
 @click.option("--cn", help="Common name of both certificates; NAME if not given.")
+@_org
+@_country
 @click.option("--days", type=DAYS, default=397, show_default=True, help="How long they are valid.")
 @force_option
 @as_json_option
@@ -141,6 +162,8 @@ def issue(
     name: str,
     hosts: tuple[str, ...],
     cn: str | None,
+    org: str,
+    country: str,
     days: int,
     force: bool,
     as_json: bool,
@@ -151,7 +174,15 @@ def issue(
     """
     keep(directory, [f"{name}.{part}" for part in _PARTS if name != "ca"], force)
     authority = open_ca(directory)
-    pair, paths = authority.issue_pair(name, hosts, common_name=cn, lifetime_days=days, force=force)
+    pair, paths = authority.issue_pair(
+        name,
+        hosts,
+        common_name=cn,
+        organization=org,
+        country=country,
+        lifetime_days=days,
+        force=force,
+    )
     _report_pair(authority, name, pair, paths, as_json)
 
 

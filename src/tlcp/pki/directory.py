@@ -145,6 +145,8 @@ class CADirectory:
         hosts: Iterable[str] = (),
         *,
         common_name: str | None = None,
+        organization: str = "TLCP",
+        country: str = "CN",
         now: datetime.datetime | None = None,
         lifetime_days: int = 397,
         force: bool = False,
@@ -155,6 +157,8 @@ class CADirectory:
             name: of the files.
             hosts: DNS names and IP addresses; none leaves subjectAltName out.
             common_name: CN of both certificates; None takes ``name``.
+            organization: O of the subject; "" leaves it out.
+            country: C of the subject, two letters; "" leaves it out.
             now: when the validity begins (five minutes earlier); None = the system clock.
             lifetime_days: how long they are valid; never longer than the CA.
             force: replace files that are there.
@@ -168,7 +172,12 @@ class CADirectory:
         _refuse_own_name(name)
         with self._change() as change:
             pair = change.authority.issue_pair(
-                common_name or name, hosts, now=now, lifetime_days=lifetime_days
+                common_name or name,
+                hosts,
+                organization=organization,
+                country=country,
+                now=now,
+                lifetime_days=lifetime_days,
             )
             return pair, _keep_pair(change, pair, name, force=force)
 
@@ -177,6 +186,8 @@ class CADirectory:
         path: str | Path,
         common_name: str,
         *,
+        organization: str = "TLCP",
+        country: str = "CN",
         path_length: int | None = 0,
         now: datetime.datetime | None = None,
         lifetime_days: int = 1825,
@@ -189,6 +200,8 @@ class CADirectory:
         Args:
             path: the new CA's directory.
             common_name: CN of its name.
+            organization: O of its name; "" leaves it out.
+            country: C of its name, two letters; "" leaves it out.
             path_length: how many CAs may follow below it; None = no limit.
             now: when the validity begins (five minutes earlier); None = the system clock.
             lifetime_days: how long it is valid; never longer than this CA.
@@ -205,7 +218,12 @@ class CADirectory:
             refuse_present(Path(path), ("ca.crt", "ca.key", _INDEX))
         with self._change() as change:
             made = change.authority.issue_intermediate(
-                common_name, path_length=path_length, now=now, lifetime_days=lifetime_days
+                common_name,
+                organization=organization,
+                country=country,
+                path_length=path_length,
+                now=now,
+                lifetime_days=lifetime_days,
             )
             change.index.record(made.certificate, Path(path).name, "ca")
         # Remembered first: a CA that nobody knows of could not be revoked.
