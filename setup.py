@@ -8,9 +8,13 @@ platform: py3-none-<platform>.
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import io
 import os
 import shlex
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from cffi import FFI
 from setuptools import Distribution, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 
 NATIVE = Path("src/tlcp/_native")
 LIBRARY, DECLARATIONS = "libtlcp_native.so", "_ffi.py"
@@ -99,7 +104,40 @@ class PlatformWheel(bdist_wheel):
         return "py3", "none", super().get_tag()[2]
 
 
-COMMANDS: dict[str, Any] = {"build_ext": BuildNative, "bdist_wheel": PlatformWheel}
+class SameSdist(sdist):
+    """Writes the same bytes from the same files: sorted, of nobody, of one moment.
+
+    The moment is SOURCE_DATE_EPOCH, as https://reproducible-builds.org/specs/source-date-epoch/ has
+    it; without it the archive is made as usual.
+    """
+
+    def make_archive(self, base_name: str, format: str, *args: Any, **options: Any) -> str:  # noqa: A002
+        moment = os.environ.get("SOURCE_DATE_EPOCH")
+        if moment is None or format != "gztar":
+            made: str = super().make_archive(base_name, format, *args, **options)
+            return made
+        root = Path(options["base_dir"])
+        path = f"{base_name}.tar.gz"
+        plain = io.BytesIO()
+        with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
+            for file in sorted([root, *root.rglob("*")]):
+                entry = archive.gettarinfo(str(file))
+                entry.uid = entry.gid = 0
+                entry.uname = entry.gname = ""
+                entry.mtime = int(moment)
+                entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
+                with file.open("rb") if entry.isfile() else contextlib.nullcontext() as data:
+                    archive.addfile(entry, data)
+        with open(path, "wb") as out, gzip.GzipFile("", "wb", 9, out, mtime=int(moment)) as zipped:
+            zipped.write(plain.getvalue())
+        return path
+
+
+COMMANDS: dict[str, Any] = {
+    "build_ext": BuildNative,
+    "bdist_wheel": PlatformWheel,
+    "sdist": SameSdist,
+}
 
 if __name__ == "__main__":
     setup(cmdclass=COMMANDS, distclass=NativeDistribution)
