@@ -19,6 +19,7 @@ from rich.console import Console
 from benchmarks import (
     chains,
     handshake,
+    hostile,
     inspection,
     machine,
     memory,
@@ -48,6 +49,7 @@ def all_cases() -> list[Case]:
         sm2,
         symmetric,
         chains,
+        hostile,
         memory,
         scaling,
         inspection,

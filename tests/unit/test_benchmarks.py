@@ -154,6 +154,8 @@ def test_a_case_that_fails_does_not_stop_the_others(capsys: pytest.CaptureFixtur
         "resumed by id, ECC_SM4_GCM_SM3 mutual, warm",
         "resumed by ticket, ECDHE_SM4_CBC_SM3 mutual, cold",
         "verify a chain of 2, cold",
+        "verify an ECDSA chain of 2, cold",
+        "refuse 3000 names under 3000 constraints",
     ],
 )
 def test_each_kind_of_case_measures_us(name: str, tmp_path: Path) -> None:
