@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chains import der
 from chains.case import Case, Problem
 from chains.making import KeyType, ca, leaf, root
 
@@ -14,6 +15,36 @@ _MIXED = "an SM2 certificate stands under SM2 alone, unless mixed chains are ask
 _NO = Problem.UNSUPPORTED_KEY
 _GOOD: tuple[KeyType, ...] = ("sm2", "p256", "p384", "rsa")
 
+_EC, _P256 = "1.2.840.10045.2.1", "1.2.840.10045.3.1.7"
+
+
+def _spki(parameters: bytes, algorithm: str, point: bytes) -> bytes:
+    return der.sequence(der.sequence(der.oid(algorithm), parameters), der.bits(point))
+
+
+#: keys that cannot be used, whose certificate can be read
+_BROKEN = {
+    "RSA without a key": (_spki(b"\5\0", "1.2.840.113549.1.1.1", b""), Problem.MALFORMED),
+    "RSA with something else": (
+        _spki(b"\5\0", "1.2.840.113549.1.1.1", b"\x30\3\2\1\1"),
+        Problem.MALFORMED,
+    ),
+    "P-256 off the curve": (
+        _spki(der.oid(_P256), _EC, b"\4" + b"\1" * 64),
+        Problem.MALFORMED,
+    ),
+    "P-256 compressed": (_spki(der.oid(_P256), _EC, b"\2" + b"\1" * 32), _NO),
+    "a named curve of nobody": (_spki(der.oid("1.2.3"), _EC, b"\4" + b"\1" * 64), _NO),
+    "Ed25519": (_spki(b"", "1.3.101.112", b"\1" * 32), _NO),
+    "SM2 off the curve": (
+        _spki(der.oid("1.2.156.10197.1.301"), _EC, b"\4" + b"\1" * 64),
+        Problem.MALFORMED,
+    ),
+    "SM2 under an identifier of its own": (
+        _spki(der.oid("1.2.156.10197.1.301"), "1.2.156.10197.1.301.3", b"\4" + b"\1" * 64),
+        _NO,
+    ),
+}
 
 CASES = (
     *(Case(f"{end} below {above}", _KEYS, [root(type=above), leaf(type=end)],
@@ -56,6 +87,15 @@ CASES = (
     Case("leaf on P-521", _SHORT, [root(type="p256"), leaf(type="p521")], _NO),
     Case("intermediate on P-521", _SHORT,
          [root(type="p256"), ca("A", type="p521"), leaf("A", type="p256")], _NO),
+    *(Case(f"leaf with {name}", _KEYS, [root(type="p256"), leaf(type="p256", key_info=info)],
+           wanted) for name, (info, wanted) in _BROKEN.items()),
+    *(Case(f"intermediate with {name}", _KEYS,
+           [root(type="p256"), ca("A", type="p256", key_info=info), leaf("A", type="p256")],
+           wanted) for name, (info, wanted) in _BROKEN.items()),
+    *(Case(f"an alternative with {name}", _KEYS,
+           [root(type="p256"), ca("A1", dn="CN=A", key="A", type="p256", key_info=info),
+            ca("A2", dn="CN=A", key="A", type="p256"), leaf("A2", type="p256")],
+           path=("leaf", "A2", "Root")) for name, (info, _) in _BROKEN.items()),
     # parameters
     Case("SM2 with NULL", _PARAMETERS,
          [root(type="sm2"), leaf(type="sm2", algorithm="sm2-sm3-null")]),

@@ -79,6 +79,7 @@ class Cert:
         serial: number, 0 = of the name.
         version, general_time: of the certificate; GeneralizedTime whatever the year.
         der: serial number or times, and what stands for them.
+        key_info: stands for the key, if it is not empty.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Cert:
     version: int = 3
     general_time: bool = False
     der: tuple[tuple[bytes, bytes], ...] = ()
+    key_info: bytes = b""
 
 
 def root(name: str = "Root", **more: Any) -> Cert:
@@ -244,7 +246,7 @@ def build(cert: Cert, certs: dict[str, Cert], kind: Kind) -> Certificate:
             _put(cert, der.time(NOW + cert.end * DAY, general=cert.general_time)),
         ),
         name_der(subject_dn.removeprefix("-"), cert.strings),
-        key_info(own),
+        cert.key_info or key_info(own),
         der.tlv(0xA3, extensions) if cert.version == 3 and extensions != b"\x30\0" else b"",
     )
     made = der.sequence(tbs, ALGORITHMS[algorithm][0], der.bits(sign(signing, algorithm, tbs)))

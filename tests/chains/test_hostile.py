@@ -232,6 +232,20 @@ def test_too_many_policies(nodes: Count) -> None:
     assert nodes.calls <= MAX_POLICY_STEPS
 
 
+def test_alternatives_share_the_budget_of_policies(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = Count()
+    monkeypatch.setattr(policies, "_Level", count.around(policies._Level))
+    many = tuple(map(str, range(300)))
+    certs = [root()]
+    for number in range(60):
+        maps = tuple(f"{one}>{one}" for one in many)
+        certs.append(ca(f"A{number}", dn="CN=A", key="A", policies=many, maps=maps, demand=0))
+    certs.append(leaf("A0"))
+    with pytest.raises(CertificateVerifyError, match="more than 65536 steps"):
+        Case("", "", certs).run(KIND)
+    assert count.calls < 2 * 60
+
+
 # ---- the count itself --------------------------------------------------------------------------
 
 

@@ -34,7 +34,7 @@ from tlcp.x509.der import (
     RSA_ENCRYPTION,
     SM2_SIGN_WITH_SM3,
     SubjectPublicKeyInfo,
-    raw_extension,
+    raw_extensions,
     readable_copy,
 )
 from tlcp.x509.lazy import lazy
@@ -82,6 +82,11 @@ _HANDLED: Final = frozenset(
 _SM2_KEY_INFO: Final = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
 _SM2_KEY_INFO_BYTES: Final = len(_SM2_KEY_INFO) + 64
 
+# The same of ECDSA keys, on P-256 and on P-384.
+_ECDSA_KEY_INFOS: Final = (
+    bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004"),
+    bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004"),
+)
 _POLICY_RULES: Final = frozenset({ExtensionOID.POLICY_CONSTRAINTS, ExtensionOID.POLICY_MAPPINGS})
 _NAME_CHARACTERS = 200  # of a name in a text
 
@@ -209,14 +214,12 @@ class Certificate:
             CertificateVerifyError: UNSUPPORTED_KEY as for ``public_point``, and for RSA keys that
                 are too short or too long; MALFORMED when the point is not on the curve.
         """
-        try:
-            point = self.public_point
-        except CertificateVerifyError:
-            if self._x509.public_key_algorithm_oid != RSA_ENCRYPTION:
-                raise
+        if self._x509.public_key_algorithm_oid == RSA_ENCRYPTION:
             return self._rsa_key()
         try:
-            return SM2PublicKey(point)
+            return SM2PublicKey(self.public_point)
+        except CertificateVerifyError:
+            raise
         except ValueError as error:
             raise _malformed("its public key is not a point of the SM2 curve") from error
 
@@ -244,7 +247,10 @@ class Certificate:
         return f"SM2 with SM3 ({oid.dotted_string})" if oid == SM2_SIGN_WITH_SM3 else _oid_text(oid)
 
     def _rsa_key(self) -> RSAPublicKey:
-        key = self._x509.public_key()
+        try:
+            key = self._x509.public_key()
+        except (ValueError, UnsupportedAlgorithm):
+            key = None
         if not isinstance(key, rsa.RSAPublicKey):
             raise _malformed("its RSA key is none")
         try:
@@ -260,16 +266,13 @@ class Certificate:
         Raises:
             CertificateVerifyError: as for ``public_key``, which knows no ECDSA.
         """
-        try:
-            return self.public_key
-        except CertificateVerifyError as error:
-            if error.problem is CertificateProblem.MALFORMED:
-                raise
+        if self.key_info.startswith(_ECDSA_KEY_INFOS):
             with contextlib.suppress(ValueError, UnsupportedAlgorithm):
                 key = self._x509.public_key()
                 if isinstance(key, ec.EllipticCurvePublicKey):
                     return ECDSAPublicKey(key)
-            raise
+            raise _malformed("its public key is not a point of its curve")
+        return self.public_key
 
     @lazy
     def scheme(self) -> Scheme | None:
@@ -395,7 +398,11 @@ class Certificate:
         Raises:
             ValueError: the extensions are not in DER's form.
         """
-        return raw_extension(self.tbs_der, oid) if oid in self._values else None
+        return self._raw_extensions.get(oid) if oid in self._values else None
+
+    @lazy
+    def _raw_extensions(self) -> dict[x509.ObjectIdentifier, bytes]:
+        return raw_extensions(self.tbs_der)
 
     # Python
 
@@ -529,6 +536,7 @@ def _malformed(why: str) -> CertificateVerifyError:
         CertificateProblem.MALFORMED,
         f"the certificate cannot be read: {why}",
         expected="an X.509 certificate in DER",
+        hint="Replace the certificate",
     )
 
 

@@ -37,6 +37,8 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}")
 # Local-part of RFC 5321 4.1.2: a dot-string or a quoted string
 _LOCAL: Final = re.compile(r"""[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"(?:[^"\\]|\\.)*\"""")
+_BYTES: Final = 16  # that are read for the price of a comparison
+_MAILBOX: Final = 320  # characters, RFC 5321 4.5.3.1
 _SHOWN: Final = 100  # characters of a name in an error
 _FORMS: Final[dict[type[x509.GeneralName], str]] = {
     x509.DNSName: "DNS name",
@@ -96,11 +98,16 @@ class _Check:
         self, ca: Certificate, constraints: x509.NameConstraints, work: Work, where: str
     ) -> None:
         self.ca, self.work, self.where = ca, work, where
-        permitted = constraints.permitted_subtrees or ()
-        excluded = constraints.excluded_subtrees or ()
-        work.compare_names(len(permitted) + len(excluded))  # to read them is work as well
-        self._check_limits()
-        self.permitted, self.excluded = self._by_form(permitted), self._by_form(excluded)
+        try:
+            raw = ca.extension_der(ExtensionOID.NAME_CONSTRAINTS) or b""
+            work.compare_names(len(raw) // _BYTES)  # to read them is work as well
+            self._check_limits(asn1.decode_der(_Subtrees, raw))
+        except ValueError as error:
+            if isinstance(error, CertificateVerifyError):
+                raise
+            raise self._unsupported("not in DER's form") from error
+        self.permitted = self._by_form(constraints.permitted_subtrees or ())
+        self.excluded = self._by_form(constraints.excluded_subtrees or ())
 
     def certificate(self, certificate: Certificate) -> None:
         """Check every name of a certificate."""
@@ -111,23 +118,15 @@ class _Check:
             self.work.compare_names(1)
             if permitted is None and not excluded:
                 continue
+            self.work.compare_names(_weight(name) * (len(permitted or ()) + len(excluded)))
             self._check_readable(certificate, name)
-            value = _value(name)
-            # a directory name costs what it is long
-            size = max(len(value), 1) if form is x509.DirectoryName else 1
-            self.work.compare_names(size * (len(permitted or ()) + len(excluded)))
-            overlaps, contains = _overlaps(form), _COMPARED[form]
+            value, overlaps, contains = _value(name), _overlaps(form), _COMPARED[form]
             if any(overlaps(base, value) for base in excluded):
                 raise self._refused(certificate, name, CertificateProblem.NAME_EXCLUDED)
             if permitted is not None and not any(contains(base, value) for base in permitted):
                 raise self._refused(certificate, name, CertificateProblem.NAME_NOT_PERMITTED)
 
-    def _check_limits(self) -> None:
-        raw = self.ca.extension_der(ExtensionOID.NAME_CONSTRAINTS)
-        try:
-            parsed = asn1.decode_der(_Subtrees, raw or b"")
-        except ValueError as error:
-            raise self._unsupported("not in DER's form") from error
+    def _check_limits(self, parsed: _Subtrees) -> None:
         for subtree in (*(parsed.permitted or ()), *(parsed.excluded or ())):
             if subtree.minimum != 0 or subtree.maximum is not None:
                 raise self._unsupported("a minimum or maximum, which nobody defines")
@@ -145,6 +144,7 @@ class _Check:
     def _check_subject(self, certificate: Certificate) -> None:
         """A subject that cannot be read could be any, and have any e-mail address."""
         bound = {*self.permitted, *self.excluded} & {x509.DirectoryName, x509.RFC822Name}
+        self.work.compare_names(len(certificate.subject_der) // _BYTES if bound else 0)
         if bound and not is_readable(certificate.subject, certificate.subject_der):
             raise self._incomparable(certificate, x509.DirectoryName(certificate.subject))
 
@@ -201,6 +201,13 @@ def _names(certificate: Certificate) -> Iterator[x509.GeneralName]:
 
 
 # ---- one name, one subtree, both as _value gives them ------------------------------------------
+
+
+def _weight(name: x509.GeneralName) -> int:
+    """How many comparisons one with this name counts for: a directory name may be long."""
+    if not isinstance(name, x509.DirectoryName):
+        return 1
+    return 1 + sum(1 + len(one.value) // _BYTES for rdn in name.value.rdns for one in rdn)
 
 
 def _value(name: x509.GeneralName) -> Any:
@@ -280,7 +287,7 @@ def _makes_sense(base: x509.GeneralName) -> bool:
 
 def _is_mailbox(text: str) -> bool:
     local, _, host = text.rpartition("@")
-    return bool(_LOCAL.fullmatch(local)) and _is_host(host)
+    return len(text) <= _MAILBOX and bool(_LOCAL.fullmatch(local)) and _is_host(host)
 
 
 def _is_host(text: str) -> bool:

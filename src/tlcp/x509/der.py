@@ -34,7 +34,7 @@ __all__ = [
     "SubjectPublicKeyInfo",
     "TBSCertificate",
     "Validity",
-    "raw_extension",
+    "raw_extensions",
     "readable_copy",
 ]
 
@@ -144,21 +144,27 @@ class _Name:
     parts: list[asn1.SetOf[_Attribute]]
 
 
-def raw_extension(tbs_der: bytes, oid: ObjectIdentifier) -> bytes | None:
-    """The value of an extension as it was encoded, for what the parser drops; None without it.
+@asn1.sequence
+class _LooseExtension:
+    oid: ObjectIdentifier
+    critical: bool | None
+    value: bytes
+
+
+def raw_extensions(tbs_der: bytes) -> dict[ObjectIdentifier, bytes]:
+    """The values of the extensions as they were encoded, for what the parser drops.
 
     Args:
         tbs_der: DER of TBSCertificate.
-        oid: of the extension.
 
     Raises:
         ValueError: it is no DER.
     """
+    found = {}
     for one in asn1.decode_der(TBSCertificate, tbs_der).extensions or ():
-        extension = asn1.decode_der(ExtensionDer, asn1.encode_der(one))
-        if extension.oid == oid:
-            return extension.value
-    return None
+        extension = asn1.decode_der(_LooseExtension, asn1.encode_der(one))
+        found[extension.oid] = extension.value
+    return found
 
 
 def readable_copy(der: bytes) -> bytes:
@@ -193,13 +199,6 @@ def _text(attribute: _Attribute) -> NameAttribute[str]:
     codec = _CODECS.get(attribute.value.tag_bytes, "utf-8")
     text = bytes(attribute.value.data).decode(codec, "replace")
     return NameAttribute(attribute.type, text, _validate=False)
-
-
-@asn1.sequence
-class _LooseExtension:
-    oid: ObjectIdentifier
-    critical: bool | None
-    value: bytes
 
 
 def _plain(extension: asn1.TLV) -> asn1.TLV:

@@ -29,6 +29,7 @@ __all__ = ["check_policies"]
 
 OID = x509.ObjectIdentifier
 _ANY: Final = CertificatePoliciesOID.ANY_POLICY
+_MAPPING: Final = 12  # bytes of a short one
 _SHOWN: Final = 3
 
 
@@ -50,7 +51,7 @@ def check_policies(
 
     Spec: RFC 5280 6.1.3 (d) to (f), 6.1.4 (a) to (j), 6.1.5 (a), (b) and (g)
     """
-    levels = [_Level(certificate, where) for certificate in reversed(path[:-1])]
+    levels = [_Level(certificate, work, where) for certificate in reversed(path[:-1])]
     if wanted is not None or any(level.demands is not None for level in levels):
         _Walk(len(levels), wanted, work, where).run(levels)
 
@@ -91,8 +92,8 @@ class _Level:
         mappings: policy of the issuer -> policies of the subject.
     """
 
-    def __init__(self, certificate: Certificate, where: str) -> None:
-        self.certificate, self.where = certificate, where
+    def __init__(self, certificate: Certificate, work: Work, where: str) -> None:
+        self.certificate, self.work, self.where = certificate, work, where
         self.policies = self._policies()
         self.mappings = self._mappings()
         self.demands: int | None = None
@@ -108,6 +109,7 @@ class _Level:
         extension = self.certificate.extension(x509.CertificatePolicies)
         if extension is None:
             return None
+        self.work.step_policies(len(extension))
         found = [one.policy_identifier for one in extension]
         if len(set(found)) != len(found):
             raise self._senseless("names a policy twice", "RFC 5280 4.2.1.4")
@@ -118,6 +120,7 @@ class _Level:
         raw = self.certificate.extension_der(ExtensionOID.POLICY_MAPPINGS)
         if raw is None:
             return found
+        self.work.step_policies(len(raw) // _MAPPING)
         try:
             inside = _Wrapped(inside=asn1.decode_der(asn1.TLV, raw))
             pairs = asn1.decode_der(_PolicyMappings, asn1.encode_der(inside)).pairs
