@@ -10,7 +10,7 @@ Spec: GB/T 35276-2017 6 (SM2 keys); RFC 5208, RFC 5915 (their files); RFC 8017 A
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final, Literal
 
 from cryptography.hazmat import asn1
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import ObjectIdentifier
 
-from tlcp.crypto.pbe import EncryptedPrivateKeyInfo, decrypt_pkcs8, encrypt_pkcs8
+from tlcp.crypto.pbe import EncryptedPrivateKeyInfo, Work, cost_of, decrypt_pkcs8, encrypt_pkcs8
 from tlcp.crypto.pbes2 import Protection
 from tlcp.crypto.pem import PemBlock, is_pem, split_pem, to_pem
 from tlcp.crypto.rsa import RSAPrivateKey
@@ -31,6 +31,7 @@ __all__ = [
     "EcAlgorithm",
     "KeyForm",
     "SoftwareKey",
+    "check_work",
     "dump_private_key",
     "encode_private_key",
     "key_form",
@@ -173,7 +174,26 @@ def _keys_in(data: bytes) -> list[Callable[[bytes | None], SoftwareKey]]:
     if not keys:
         found = ", ".join(sorted({block.label for block in blocks})) or "no PEM block"
         raise ConfigError(f"expected a private key, but the file holds {found}")
+    check_work(keys)
     return [functools.partial(_load_block, block) for block in keys]
+
+
+def check_work(blocks: Sequence[PemBlock]) -> None:
+    """Refuse a file whose keys cost too much together; a single one is checked when it is read.
+
+    Raises:
+        ConfigError: they do.
+    """
+    work = Work("file")
+    for block in blocks:
+        if block.label != "ENCRYPTED PRIVATE KEY":
+            continue
+        try:
+            info = asn1.decode_der(EncryptedPrivateKeyInfo, block.der)
+            cost = cost_of(asn1.encode_der(info.algorithm), "private key")
+        except (ValueError, ConfigError):
+            continue  # it costs nothing, and says so itself
+        work.spend(cost)
 
 
 def dump_private_key(

@@ -17,14 +17,24 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.x509 import ObjectIdentifier
 
-from tlcp.crypto.pbes2 import PBES2, Protection, decrypt_pbes2, describe_pbes2, encrypt_pbes2
+from tlcp.crypto.pbes2 import (
+    MAX_ITERATIONS,
+    PBES2,
+    Protection,
+    decrypt_pbes2,
+    describe_pbes2,
+    encrypt_pbes2,
+)
 from tlcp.crypto.sm3 import sm3
 from tlcp.errors import ConfigError
 
 __all__ = [
     "MAX_KDF_ITERATIONS",
+    "RC2_40",
     "EncryptedPrivateKeyInfo",
+    "Work",
     "bmp_password",
+    "cost_of",
     "decrypt",
     "decrypt_pkcs8",
     "describe",
@@ -32,9 +42,12 @@ __all__ = [
     "pkcs12_kdf",
 ]
 
+#: Of a whole file: a pair and its certificates, each with as many iterations as are allowed.
+_MAX_WORK: Final = 4 * MAX_ITERATIONS
 #: Of the KDF of PKCS#12, computed in Python: about a second.
 MAX_KDF_ITERATIONS: Final = 1_000_000
 
+RC2_40: Final = ObjectIdentifier("1.2.840.113549.1.12.1.6")
 _SHA1_3DES: Final = ObjectIdentifier("1.2.840.113549.1.12.1.3")
 _LEGACY_NAMES: Final = {
     "1.2.840.113549.1.12.1.1": "RC4-128",
@@ -107,6 +120,44 @@ def describe(algorithm_der: bytes, what: str) -> str:
     if oid.dotted_string in _LEGACY_NAMES:
         return f"{_LEGACY_NAMES[oid.dotted_string]} under a password, an old scheme"
     return str(describe_pbes2(algorithm_der, what))
+
+
+class Work:
+    """What one file may cost, however many keys and parts it has; seconds.
+
+    Args:
+        what: the file, for texts.
+    """
+
+    __slots__ = ("_left", "_what")
+
+    def __init__(self, what: str) -> None:
+        self._left, self._what = _MAX_WORK, what
+
+    def spend(self, cost: int) -> None:
+        """Count one part; see ``cost_of``.
+
+        Raises:
+            ConfigError: it is too much with what was counted before.
+        """
+        self._left -= cost
+        if self._left < 0:
+            raise ConfigError(
+                f"the {self._what} costs too much to decrypt: more than {_MAX_WORK} iterations for "
+                "all its parts together. Was it made to keep us busy?"
+            )
+
+
+def cost_of(algorithm_der: bytes, what: str) -> int:
+    """What decrypting under an AlgorithmIdentifier costs, in iterations of PBKDF2.
+
+    Raises:
+        ConfigError: more than is done for one part, or it is damaged or not supported.
+    """
+    if _oid_of(algorithm_der, what) in (_SHA1_3DES, RC2_40):
+        # Key and IV, derived in Python or not: ten times as slow, to be on the safe side.
+        return 10 * _old(algorithm_der, what)[1]
+    return describe_pbes2(algorithm_der, what).iterations
 
 
 def decrypt(algorithm_der: bytes, data: bytes, password: bytes, what: str) -> bytes:

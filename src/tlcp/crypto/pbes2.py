@@ -34,8 +34,8 @@ __all__ = [
 ]
 
 PBES2: Final = ObjectIdentifier("1.2.840.113549.1.5.13")
-#: Of PBKDF2, in all that is read: some seconds of work.  A file may ask for 2**31 and more.
-MAX_ITERATIONS: Final = 10_000_000
+#: Of PBKDF2, for one key: two seconds of work.  A file may ask for 2**31 and more.
+MAX_ITERATIONS: Final = 5_000_000
 
 _PBKDF2: Final = ObjectIdentifier("1.2.840.113549.1.5.12")
 _HMAC_SHA1: Final = ObjectIdentifier("1.2.840.113549.2.7")

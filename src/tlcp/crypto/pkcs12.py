@@ -1,8 +1,8 @@
 """PKCS#12 files with SM2 keys, which ``cryptography`` refuses: ``.p12`` and ``.pfx``.
 
-Read is what OpenSSL, Tongsuo and Bouncy Castle write: PBES2, triple DES, RC2-40 for certificates;
-a MAC with SHA-1, SHA-256 or SM3; DER or BER.  Written is what all of these read.  A file may hold
-both keys of a pair; programs that want one key take the first.
+Read is what OpenSSL, Tongsuo and Bouncy Castle write: PBES2, triple DES, RC2-40; a MAC with SHA-1,
+SHA-256 or SM3; DER or BER.  Written is what all of these read.  A file may hold both keys of a
+pair; programs that want one key take the first.
 
 Spec: RFC 7292 4, 5.1, B
 """
@@ -24,7 +24,10 @@ from tlcp.crypto.ber import pieces
 from tlcp.crypto.der import encode_element
 from tlcp.crypto.keyfile import SoftwareKey, encode_private_key, load_any_private_key
 from tlcp.crypto.pbe import (
+    RC2_40,
     EncryptedPrivateKeyInfo,
+    Work,
+    cost_of,
     decrypt,
     decrypt_pkcs8,
     describe,
@@ -70,15 +73,12 @@ __all__ = [
 
 _WHAT: Final = "PKCS#12 file"
 _VERSION: Final = 3
-_MAX_PARTS: Final = 32  # each may cost all the iterations that are allowed
 _SEQUENCE: Final = 0x30
 _BMP_STRING: Final = 0x1E
 _OCTET_STRING: Final = 0x04
 _SEALED: Final = 0x80  # [0], the ciphertext
 _CONSTRUCTED: Final = 0x20
 _MAC_ITERATIONS: Final = 10_000
-
-_RC2_40: Final = ObjectIdentifier("1.2.840.113549.1.12.1.6")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +160,12 @@ def load_pkcs12(data: bytes, password: bytes | None = None) -> Pkcs12:
         if password is None:
             raise _no_password()
         _check_mac(pfx.mac_data, _octets(pfx.auth_safe.content), password, infos)
+    work = Work(_WHAT)
     keys: list[SoftwareKey] = []
     certificates: list[bytes] = []
     for info in infos:
+        if info.type == ENCRYPTED_DATA:
+            work.spend(cost_of(asn1.encode_der(_encrypted(info).info.algorithm), _WHAT))
         if info.type == ENCRYPTED_DATA and _is_rc2(info):
             certificates += _open_rc2(info, _needed(password))
             continue
@@ -170,6 +173,8 @@ def load_pkcs12(data: bytes, password: bytes | None = None) -> Pkcs12:
             if bag.type == KEY_BAG:
                 keys.append(load_any_private_key(asn1.encode_der(bag.value)))
             elif bag.type == SHROUDED_BAG:
+                shrouded = _parsed(EncryptedPrivateKeyInfo, bag.value)
+                work.spend(cost_of(asn1.encode_der(shrouded.algorithm), "private key"))
                 der = decrypt_pkcs8(asn1.encode_der(bag.value), _needed(password))
                 keys.append(load_any_private_key(der))
             elif bag.type == CERTIFICATE_BAG:
@@ -241,8 +246,6 @@ def _open(data: bytes) -> tuple[Pfx, list[ContentInfo]]:
     )
     if infos is None:
         raise _damaged()
-    if len(infos.items) > _MAX_PARTS:
-        raise ConfigError(f"the {_WHAT} has {len(infos.items)} parts; {_MAX_PARTS} are read")
     return pfx, infos.items
 
 
@@ -264,8 +267,6 @@ def _bags(contents: bytes) -> Iterator[Bag]:
     bags = leniently_decoded(Bags, encode_element(_SEQUENCE, contents))
     if bags is None:
         raise _damaged()
-    if len(bags.items) > _MAX_PARTS and any(bag.type == SHROUDED_BAG for bag in bags.items):
-        raise ConfigError(f"the {_WHAT} has {len(bags.items)} bags; {_MAX_PARTS} are read")
     yield from bags.items
 
 
@@ -293,7 +294,7 @@ def _decrypts(infos: Sequence[ContentInfo], password: bytes) -> bool:
 
 def _is_rc2(info: ContentInfo) -> bool:
     algorithm = decoded(AnyAlgorithm, asn1.encode_der(_encrypted(info).info.algorithm))
-    return algorithm is not None and algorithm.algorithm == _RC2_40
+    return algorithm is not None and algorithm.algorithm == RC2_40
 
 
 def _open_rc2(info: ContentInfo, password: bytes) -> list[bytes]:

@@ -15,7 +15,7 @@ from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
 from tlcp.crypto.envelope import envelope_form, is_envelope
-from tlcp.crypto.keyfile import SoftwareKey, key_form, load_any_private_key
+from tlcp.crypto.keyfile import SoftwareKey, check_work, key_form, load_any_private_key
 from tlcp.crypto.pbe import EncryptedPrivateKeyInfo, describe
 from tlcp.crypto.pem import PemBlock, is_pem, split_pem, to_pem
 from tlcp.crypto.pkcs12 import describe_pkcs12, is_pkcs12, load_pkcs12
@@ -27,7 +27,7 @@ __all__ = ["Part", "may_need_password", "message_name", "read_parts"]
 Encoding = Literal["PEM", "DER", "base64", "binary"]
 Kind = Literal["certificate", "private key", "envelope", "bundle", "other"]
 
-_CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
+_CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE")
 # Cryptographic messages, in which some CAs deliver keys; of GM/T 0010 and PKCS#7.
 _MESSAGES = {
     f"{root}.{number}": f"{name} of {standard}"
@@ -100,7 +100,9 @@ def read_parts(data: bytes, password: bytes | None = None) -> tuple[Part, ...]:
         ConfigError: the file is damaged as a whole, or nothing that is known here.
     """
     if is_pem(data):
-        parts = [part for block in split_pem(data) for part in _of_block(block, password)]
+        blocks = split_pem(data)
+        check_work(blocks)
+        parts = [part for block in blocks for part in _of_block(block, password)]
         return tuple(replace(part, encoding="PEM") for part in parts)
     found = _of_der(data, password)
     if not found:
@@ -123,8 +125,6 @@ def _of_block(block: PemBlock, password: bytes | None) -> tuple[Part, ...]:
         return (_key(to_pem(block.label, block.der), form, encryption, password),)
     if is_envelope(block.der):
         return (_envelope(block.der, "PEM"),)
-    if is_pkcs12(block.der):
-        return _bundle(block.der, password)
     if name := message_name(block.der):
         return (_message(name, "PEM"),)
     return (Part("other", block.label, "PEM"),)

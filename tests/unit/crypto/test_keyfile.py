@@ -15,9 +15,11 @@ from tlcp.crypto.keyfile import (
     load_private_key,
     load_private_keys,
 )
+from tlcp.crypto.pbes2 import Protection
 from tlcp.crypto.pem import split_pem, to_pem
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import ConfigError
+from tlcp.x509.contents import read_parts
 
 # RFC 5915 and PKCS#8 by hand, from the private key of GM/T 0003.5, so that a mistake shared by
 # our reader and writer shows.
@@ -189,6 +191,17 @@ def test_all_keys_of_a_file_in_their_order() -> None:
     assert len(load_private_keys(SEC1)) == 1
     with pytest.raises(ConfigError, match="holds CERTIFICATE"):
         load_private_keys(to_pem("CERTIFICATE", b"0"))
+
+
+def test_the_work_for_all_keys_of_a_file_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed = dump_private_key(SM2PrivateKey(D), password=b"x", protection=Protection(iterations=10))
+    damaged = to_pem("ENCRYPTED PRIVATE KEY", b"0")
+    monkeypatch.setattr("tlcp.crypto.pbe._MAX_WORK", 29)
+    assert len(load_private_keys(sealed * 2, b"x")) == 2
+    with pytest.raises(ConfigError, match="costs too much to decrypt: more than 29 iterations"):
+        load_private_keys(sealed + damaged + sealed * 2, b"x")
+    with pytest.raises(ConfigError, match="costs too much to decrypt"):
+        read_parts(sealed * 3, b"x")
 
 
 def test_sec1_is_written_as_known() -> None:

@@ -146,14 +146,12 @@ def test_iterations_of_the_mac_are_bounded() -> None:
     assert "asks for 2147483647 iterations" in refused(pfx(mac_data=many))
 
 
-def test_the_number_of_parts_is_bounded() -> None:
-    parts = asn1.decode_der(Pfx, ours())
-    data = bytes(parts.auth_safe.content.data)
-    whole = asn1.decode_der(asn1.TLV, data)
-    many = b"\x30\x83" + (40 * len(whole.data)).to_bytes(3) + bytes(whole.data) * 40
-    octets = b"\x04\x83" + len(many).to_bytes(3) + many
-    info = ContentInfo(type=parts.auth_safe.type, content=as_tlv(octets))
-    assert "has 80 parts; 32 are read" in refused(pfx(auth_safe=info, mac_data=None))
+def test_the_work_for_all_parts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = ours()  # three parts of 10 iterations
+    monkeypatch.setattr("tlcp.crypto.pbe._MAX_WORK", 30)
+    load_pkcs12(data, PASSWORD)
+    monkeypatch.setattr("tlcp.crypto.pbe._MAX_WORK", 29)
+    assert "costs too much to decrypt: more than 29 iterations" in refused(data)
 
 
 def test_other_files_are_named() -> None:
@@ -282,6 +280,15 @@ def test_what_openssl_writes(words: tuple[str, ...], parts: Path) -> None:
     assert "password is wrong" in refused(data, b"y")
     for end in range(0, len(data), 11):
         assert "cut off" in refused(data[:end], b"x")
+
+
+def test_iterations_of_rc2_are_bounded(parts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are done by a library that does not count them."""
+    whole = asn1.decode_der(Pfx, export(parts, "-legacy"))
+    data = asn1.encode_der(Pfx(version=3, auth_safe=whole.auth_safe, mac_data=None))
+    assert len(load_pkcs12(data, b"x").certificates) == 2
+    monkeypatch.setattr("tlcp.crypto.pbe.MAX_KDF_ITERATIONS", 2047)
+    assert "PKCS#12 file asks for 2048 iterations" in refused(data, b"x")
 
 
 def test_openssl_with_an_empty_password_and_with_others(parts: Path) -> None:
