@@ -13,7 +13,7 @@ from tlcp.cli.output import Printer
 from tlcp.cli.pki_common import FILE, as_json_option, read_file
 from tlcp.inspect.steps import Lang
 from tlcp.pki.lint import LintReport, Verdict, lint
-from tlcp.pki.lint_rules import Finding, Severity
+from tlcp.pki.lint_findings import Finding, Severity
 from tlcp.pki.stacks import stack_names
 
 __all__ = ["lint_files"]

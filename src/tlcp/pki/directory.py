@@ -8,7 +8,8 @@
     ca.crl                  the last CRL
 
 Every method takes the directory's lock and makes its changes all or none, so nothing is lost or
-given away twice, whoever dies when.
+given away twice, whoever dies when.  The file is long because each verb of the CA is a method, and
+most of each is its description.
 
 Spec: GB/T 20518-2018; RFC 5280 5; RFC 6960
 """
@@ -17,8 +18,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -31,36 +32,19 @@ from tlcp.pki.build import certificate_pem
 from tlcp.pki.ca import CertificateAuthority, IssuedPair
 from tlcp.pki.crl import REASONS, build_crl, crl_pem
 from tlcp.pki.csr import CertificateRequest
-from tlcp.pki.files import check_names, make_directory, refuse_present
+from tlcp.pki.files import make_directory, refuse_present
 from tlcp.pki.index import Index, IssuedCertificate, Use
 from tlcp.pki.ocsp import OcspAnswer, build_ocsp_response
+from tlcp.pki.state import INDEX, Change, changing
 from tlcp.pki.transaction import commit, locked
-from tlcp.x509.certificate import Certificate, load_pem_certificates
+from tlcp.x509.certificate import Certificate
 from tlcp.x509.identity import Identity
 from tlcp.x509.ocsp import OcspCertId
 
 __all__ = ["CADirectory"]
 
-_INDEX: Final = "ca.json"
 _PAIR: Final = ("sign.crt", "sign.key", "enc.crt", "enc.key")
 _SKEW: Final = datetime.timedelta(minutes=5)  # the peer's clock may be behind ours
-
-
-@dataclass(slots=True)
-class _Change:
-    """A CA, locked: what is put here is written at the end, with the index."""
-
-    authority: CertificateAuthority
-    index: Index
-    folder: Path
-    files: dict[str, bytes] = field(default_factory=dict)
-
-    def put(self, contents: Mapping[str, bytes], *, force: bool) -> tuple[Path, ...]:
-        check_names(contents)
-        if not force:
-            refuse_present(self.folder, contents)
-        self.files.update(contents)
-        return tuple(self.folder / name for name in contents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +80,7 @@ class CADirectory:
         contents = {
             "ca.crt": certificate_pem(*(certificate.der for certificate in certificates)),
             "ca.key": dump_private_key(authority.key),
-            _INDEX: Index.of(authority.certificate, authority.crl_url, authority.ocsp_url).dump(),
+            INDEX: Index.of(authority.certificate, authority.crl_url, authority.ocsp_url).dump(),
         }
         if not force:
             refuse_present(folder, contents)
@@ -115,7 +99,7 @@ class CADirectory:
             ConfigError: there is none, or it is damaged.
         """
         directory = cls(Path(path))
-        with directory._change():
+        with changing(directory.path):
             pass
         return directory
 
@@ -126,7 +110,7 @@ class CADirectory:
         Raises:
             ConfigError: it cannot be read.
         """
-        with self._change() as change:
+        with changing(self.path) as change:
             return change.authority
 
     @property
@@ -136,7 +120,7 @@ class CADirectory:
         Raises:
             ConfigError: the index is damaged.
         """
-        with self._change() as change:
+        with changing(self.path) as change:
             return tuple(change.index.issued.values())
 
     def issue_pair(
@@ -170,7 +154,7 @@ class CADirectory:
             ConfigError: a name or host is not allowed, a file is there, or cannot be written.
         """
         _refuse_own_name(name)
-        with self._change() as change:
+        with changing(self.path) as change:
             pair = change.authority.issue_pair(
                 common_name or name,
                 hosts,
@@ -215,8 +199,8 @@ class CADirectory:
         if Path(path).resolve() == self.path.resolve():
             raise ConfigError(f"{path} is this CA's own directory; give the new one another")
         if not force:
-            refuse_present(Path(path), ("ca.crt", "ca.key", _INDEX))
-        with self._change() as change:
+            refuse_present(Path(path), ("ca.crt", "ca.key", INDEX))
+        with changing(self.path) as change:
             made = change.authority.issue_intermediate(
                 common_name,
                 organization=organization,
@@ -262,7 +246,7 @@ class CADirectory:
         Spec: GB/T 35276-2017 7.4
         """
         _refuse_own_name(name)
-        with self._change() as change:
+        with changing(self.path) as change:
             sign_cert, enc_cert, enc_key = change.authority.issue_for(
                 request, hosts, now=now, lifetime_days=lifetime_days
             )
@@ -305,7 +289,7 @@ class CADirectory:
             ConfigError: there is no such pair, or its files cannot be read.
         """
         sign_crt, sign_key, enc_crt, enc_key = (self.path / f"{name}.{part}" for part in _PAIR)
-        with self._change() as change:
+        with changing(self.path) as change:
             if sign_crt.exists() and not sign_key.exists():
                 raise ConfigError(
                     f"the keys of {name} are not here but where its request was made: sign the "
@@ -343,7 +327,7 @@ class CADirectory:
         if reason is not None and reason not in REASONS:
             raise ConfigError(f"{reason!r} is no reason; use one of {', '.join(REASONS)}")
         moment = _moment(now)
-        with self._change() as change:
+        with changing(self.path) as change:
             serials = _find(change.index, which, moment)
             return change.index.revoke(serials, moment, reason)
 
@@ -365,7 +349,7 @@ class CADirectory:
         Spec: RFC 5280 5
         """
         moment = _moment(now)
-        with self._change() as change:
+        with changing(self.path) as change:
             change.index.crl_number += 1
             own = change.authority.certificate
             der = build_crl(
@@ -405,7 +389,7 @@ class CADirectory:
         Spec: RFC 6960 2.2, 4.2.1
         """
         moment = _moment(now)
-        with self._change() as change:
+        with changing(self.path) as change:
             own = change.authority.certificate
             return build_ocsp_response(
                 responder=own,
@@ -431,69 +415,13 @@ class CADirectory:
         Raises:
             ConfigError: nothing of this name or number was issued, or the hash is unknown.
         """
-        with self._change() as change:
+        with changing(self.path) as change:
             own = change.authority.certificate
             serials = _find(change.index, which, _moment(now))
             return tuple(OcspCertId.of(serial, own, hash_name) for serial in serials)
 
-    @contextlib.contextmanager
-    def _change(self) -> Iterator[_Change]:
-        if not self.path.is_dir():
-            raise ConfigError(f"there is no CA in {self.path}: it is no directory")
-        with locked(self.path):
-            authority = CertificateAuthority.load(self.path)
-            index, before = self._index(authority)
-            authority = replace(
-                authority,
-                claim=_claimer(index),
-                crl_url=index.crl_url,
-                ocsp_url=index.ocsp_url,
-            )
-            change = _Change(authority, index, self.path)
-            yield change
-            after = index.dump()
-            if change.files or after != before:
-                # The index goes first: nothing may be in the world that it does not know.
-                commit(self.path, {_INDEX: after, **change.files})
 
-    def _index(self, authority: CertificateAuthority) -> tuple[Index, bytes]:
-        path = self.path / _INDEX
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return _adopt(self.path, authority), b""
-        except OSError as error:
-            raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-        return Index.load(data, str(path), authority.certificate), data
-
-
-def _adopt(folder: Path, authority: CertificateAuthority) -> Index:
-    """The index of a CA that has none, because an older version made it: what lies beside it."""
-    index = Index.of(authority.certificate)
-    uses: tuple[tuple[Use, str], ...] = (("sign", ".sign.crt"), ("enc", ".enc.crt"))
-    for use, ending in uses:
-        for path in sorted(folder.glob(f"*{ending}")):
-            with contextlib.suppress(ConfigError, OSError):
-                certificate = load_pem_certificates(path.read_bytes())[0]
-                if certificate.issuer_der == authority.certificate.subject_der:
-                    index.record(certificate, path.name.removesuffix(ending), use)
-    return index
-
-
-def _claimer(index: Index) -> Callable[[int], bool]:
-    """Give each serial number away once, also within one change."""
-    fresh: set[int] = set()
-
-    def claim(serial: int) -> bool:
-        if serial in index.issued or serial in fresh:
-            return False
-        fresh.add(serial)
-        return True
-
-    return claim
-
-
-def _keep_pair(change: _Change, pair: IssuedPair, name: str, *, force: bool) -> tuple[Path, ...]:
+def _keep_pair(change: Change, pair: IssuedPair, name: str, *, force: bool) -> tuple[Path, ...]:
     paths = change.put(pair.files(name), force=force)
     uses: tuple[tuple[Certificate, Use], ...] = ((pair.sign_cert, "sign"), (pair.enc_cert, "enc"))
     for certificate, use in uses:

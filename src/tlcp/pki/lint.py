@@ -15,7 +15,9 @@ import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tlcp.pki.lint_rules import Finding, examine
+from tlcp.pki.lint_chain import chain_rules
+from tlcp.pki.lint_findings import Finding
+from tlcp.pki.lint_pair import pair_rules
 from tlcp.pki.material import Material, read_material
 from tlcp.pki.stacks import STACKS, Stack
 
@@ -92,7 +94,8 @@ def lint(
         ConfigError: a file cannot be read, or there is no certificate at all.
     """
     material = read_material(files, trusted, password)
-    findings = examine(material, now or datetime.datetime.now(datetime.UTC))
+    moment = now or datetime.datetime.now(datetime.UTC)
+    findings = [*pair_rules(material), *chain_rules(material, moment)]
     order = ("error", "warning", "note")
     return LintReport(
         material, tuple(sorted(dict.fromkeys(findings), key=lambda f: order.index(f.severity)))

@@ -1,0 +1,114 @@
+"""A CA's directory, locked and opened for one change: what ``directory.py`` works on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from tlcp.errors import ConfigError
+from tlcp.pki.ca import CertificateAuthority
+from tlcp.pki.files import check_names, refuse_present
+from tlcp.pki.index import Index, Use
+from tlcp.pki.transaction import commit, locked
+from tlcp.x509.certificate import load_pem_certificates
+
+__all__ = ["INDEX", "Change", "changing"]
+
+#: The file with what the CA has issued.
+INDEX: Final = "ca.json"
+
+
+@dataclass(slots=True)
+class Change:
+    """A CA, locked: what is put here is written at the end, with the index.
+
+    Attributes:
+        authority: the CA; it gives no serial number away twice.
+        index: what it has issued, to be changed in place.
+        folder: its directory.
+        files: name -> content of what is to be written.
+    """
+
+    authority: CertificateAuthority
+    index: Index
+    folder: Path
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def put(self, contents: Mapping[str, bytes], *, force: bool) -> tuple[Path, ...]:
+        """Add files to write.
+
+        Returns:
+            Their paths.
+
+        Raises:
+            ConfigError: a name is not a plain file name, or a file is there and ``force`` is not
+                given.
+        """
+        check_names(contents)
+        if not force:
+            refuse_present(self.folder, contents)
+        self.files.update(contents)
+        return tuple(self.folder / name for name in contents)
+
+
+@contextlib.contextmanager
+def changing(folder: Path) -> Iterator[Change]:
+    """Lock a CA's directory and read it; at the end write what was changed, all or none.
+
+    Raises:
+        ConfigError: there is no CA, it is damaged, or cannot be written.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"there is no CA in {folder}: it is no directory")
+    with locked(folder):
+        authority = CertificateAuthority.load(folder)
+        index, before = _read_index(folder, authority)
+        authority = replace(
+            authority, claim=_claimer(index), crl_url=index.crl_url, ocsp_url=index.ocsp_url
+        )
+        change = Change(authority, index, folder)
+        yield change
+        after = index.dump()
+        if change.files or after != before:
+            commit(folder, {INDEX: after, **change.files})
+
+
+def _read_index(folder: Path, authority: CertificateAuthority) -> tuple[Index, bytes]:
+    """The index, and what is in its file."""
+    path = folder / INDEX
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return _adopt(folder, authority), b""
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    return Index.load(data, str(path), authority.certificate), data
+
+
+def _adopt(folder: Path, authority: CertificateAuthority) -> Index:
+    """The index of a CA that has none, because an older version made it: what lies beside it."""
+    index = Index.of(authority.certificate)
+    uses: tuple[tuple[Use, str], ...] = (("sign", ".sign.crt"), ("enc", ".enc.crt"))
+    for use, ending in uses:
+        for path in sorted(folder.glob(f"*{ending}")):
+            with contextlib.suppress(ConfigError, OSError):
+                certificate = load_pem_certificates(path.read_bytes())[0]
+                if certificate.issuer_der == authority.certificate.subject_der:
+                    index.record(certificate, path.name.removesuffix(ending), use)
+    return index
+
+
+def _claimer(index: Index) -> Callable[[int], bool]:
+    """Give each serial number away once, also within one change."""
+    fresh: set[int] = set()
+
+    def claim(serial: int) -> bool:
+        if serial in index.issued or serial in fresh:
+            return False
+        fresh.add(serial)
+        return True
+
+    return claim
