@@ -11,7 +11,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tlcp.errors import CertificateVerifyError, ConfigError
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.chain import Purpose, verify_chain
+from tlcp.x509.crl import read_crls
 from tlcp.x509.names import match_host
+from tlcp.x509.revocation import Checker, RevocationPolicy
 from tlcp.x509.trust import TrustStore
 
 from .suite import PeerName, TestCase
@@ -51,8 +53,6 @@ class Verdict(NamedTuple):
 
 def judge(case: TestCase) -> Verdict:
     """Verify the peer of a case."""
-    if case.crls:
-        return Verdict(None, "has CRLs, which the runner does not use yet")
     if case.signature_algorithms:
         return Verdict(None, "chooses signature algorithms, which the verifier has fixed")
     try:
@@ -81,10 +81,19 @@ def _verify(case: TestCase) -> None:
         which="certificate",
         max_depth=_DEPTH if case.depth is None else case.depth + 1,
         mixed=True,
+        revocation=_revocation(case),
     )
     _check_usages(case, peer)
     for name in case.names:
         _check_name(peer, name)
+
+
+def _revocation(case: TestCase) -> Checker | None:
+    """Where a case has CRLs, one of them must tell of the peer."""
+    if not case.crls:
+        return None
+    crls = [crl for text in case.crls for crl in read_crls(text.encode(), "the case")]
+    return RevocationPolicy(crls=crls, mode="hard-fail", scope="leaf").checker()
 
 
 def _check_usages(case: TestCase, peer: Certificate) -> None:
