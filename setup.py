@@ -111,7 +111,7 @@ class SameSdist(sdist):
     it; without it the archive is made as usual.
     """
 
-    def make_archive(self, base_name: str, format: str, *args: Any, **options: Any) -> str:  # noqa: A002
+    def make_archive(self, base_name: str, format: str, *args: Any, **options: Any) -> str:
         moment = os.environ.get("SOURCE_DATE_EPOCH")
         if moment is None or format != "gztar":
             made: str = super().make_archive(base_name, format, *args, **options)
