@@ -122,10 +122,12 @@ def sign(
         "sign": certificate_facts(sign_cert),
         "enc": certificate_facts(enc_cert),
     }
+    hosts_given = [*sign_cert.dns_names, *map(str, sign_cert.ip_addresses)]
     report(
         paths,
         facts,
         as_json,
+        f"signed for {sign_cert.subject_text}, hosts: {', '.join(hosts_given) or 'none'}",
         "give all three back, and ca.crt; whoever has the signing key opens the envelope with",
         following=f"tlcp pki key {quoted(paths[2].name)} {quoted(name)}.sign.key --to pkcs8 "
         f"--out {quoted(name)}.enc.key",

@@ -270,10 +270,11 @@ class CertificateAuthority:
             delivered in an SM2EnvelopedKey.
 
         Raises:
-            ConfigError: a host is not allowed.
+            ConfigError: a host is not allowed, or the request asks for what is not given unseen.
 
         Spec: GB/T 35276-2017 7.4; GM/T 0014-2012 (the CA makes the encryption key)
         """
+        request.check(names=hosts is None)
         names = request.names if hosts is None else subject_alternative_name(hosts)
         key = SM2PrivateKey.generate(random=self.random)
         sign_cert, enc_cert = self._pair(

@@ -85,6 +85,26 @@ class CertificateRequest:
     public_point: bytes
     names: Extension | None = None
 
+    def check(self, *, names: bool) -> None:
+        """Refuse what a CA must not sign unseen: no subject, or names of unusual kinds.
+
+        Args:
+            names: whether the names that it asks for will be given.
+
+        Raises:
+            ConfigError: the subject is empty, or a name is neither DNS name, address nor email.
+
+        Spec: RFC 5280 4.1.2.6, 4.2.1.6
+        """
+        if not len(self.subject):
+            raise ConfigError("the certificate request has no subject; make one with a common name")
+        for name in _alternative(self.names) if names and self.names is not None else ():
+            if not isinstance(name, x509.DNSName | x509.IPAddress | x509.RFC822Name):
+                raise ConfigError(
+                    f"the certificate request asks for a name of the kind {type(name).__name__}, "
+                    f"which is not given unseen; say with --host what it shall get"
+                )
+
     @property
     def hosts(self) -> tuple[str, ...]:
         """The DNS names and IP addresses asked for, as text."""

@@ -77,6 +77,24 @@ def test_the_ca_certifies_the_requests_key_and_makes_the_other() -> None:
     assert others[0].dns_names == others[1].dns_names == ("b.example",)
 
 
+def test_what_is_not_signed_unseen(tmp_path: Path) -> None:
+    ca = CertificateAuthority.create(now=NOW)
+    nameless = build_csr(subject=x509.Name([]), public_point=KEY.public_point, signer=KEY)
+    for hosts in (None, ["a.example"]):
+        with pytest.raises(ConfigError, match="no subject"):
+            ca.issue_for(read_csr(nameless), hosts, now=NOW)
+    key, file = tmp_path / "x.key", tmp_path / "x.csr"
+    key.write_bytes(dump_private_key(KEY))
+    openssl(
+        *("req", "-new", "-key", key, "-sm3", *SIGOPT, "-out", file, "-subj", "/CN=x"),
+        *("-addext", "subjectAltName=DNS:a.example,otherName:1.3.6.1.4.1.311.20.2.3;UTF8:admin"),
+    )
+    request = read_csr(file.read_bytes())
+    with pytest.raises(ConfigError, match="kind OtherName"):
+        ca.issue_for(request, now=NOW)
+    assert ca.issue_for(request, ["b.example"], now=NOW)[0].dns_names == ("b.example",)
+
+
 def test_every_truncation_is_an_error_of_ours() -> None:
     der = build("localhost")
     for size in range(len(der)):
