@@ -59,7 +59,10 @@ def pki() -> None:
     """Make a CA, and issue pairs of certificates: one to sign, one to encrypt."""
 
 
-@pki.command(epilog=examples("tlcp pki init mypki --cn 'My root CA'"))
+@pki.command(
+    short_help="Make a root CA.",
+    epilog=examples("tlcp pki init mypki --cn 'My root CA'"),
+)
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @click.option("--cn", default="TLCP Root CA", show_default=True, help="Common name of the CA.")
 @_org
@@ -98,7 +101,10 @@ def init(
     _report_ca(directory, authority, as_json)
 
 
-@pki.command(epilog=examples("tlcp pki intermediate mypki mypki/sub --cn 'My issuing CA'"))
+@pki.command(
+    short_help="Make a CA below another.",
+    epilog=examples("tlcp pki intermediate mypki mypki/sub --cn 'My issuing CA'"),
+)
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @click.argument("new", type=DIRECTORY, metavar="NEWDIR")
 @click.option("--cn", default="TLCP Issuing CA", show_default=True, help="Common name of the CA.")
@@ -146,7 +152,8 @@ def intermediate(
 
 
 @pki.command(
-    epilog=examples("tlcp pki issue mypki server --host localhost --host 127.0.0.1 --host ::1")
+    short_help="Issue a pair with its keys.",
+    epilog=examples("tlcp pki issue mypki server --host localhost --host 127.0.0.1 --host ::1"),
 )
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @click.argument("name")
@@ -186,7 +193,10 @@ def issue(
     _report_pair(authority, name, pair, paths, as_json)
 
 
-@pki.command(epilog=examples("tlcp pki renew mypki server"))
+@pki.command(
+    short_help="Issue a pair again.",
+    epilog=examples("tlcp pki renew mypki server"),
+)
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @click.argument("name")
 @click.option("--keep-keys", is_flag=True, help="Certify the same keys; new ones are better.")

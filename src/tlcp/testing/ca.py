@@ -18,7 +18,9 @@ from tlcp.pki.build import certificate_pem
 from tlcp.pki.ca import CertificateAuthority, IssuedPair
 from tlcp.pki.crl import Revocation, build_crl
 from tlcp.pki.files import write_files
+from tlcp.pki.ocsp import OcspAnswer, build_ocsp_response
 from tlcp.x509.identity import Identity
+from tlcp.x509.ocsp import OcspCertId
 from tlcp.x509.trust import TrustStore
 
 __all__ = ["LocalCA", "LocalPair"]
@@ -164,6 +166,33 @@ class LocalCA:
             revoked=[Revocation(serial, now) for serial in _serials(revoked)],
             crl_number=self._crl_number,
             issuer_key_id=own.subject_key_id,
+        )
+
+    def make_ocsp(self, pair: LocalPair, *, revoked: bool = False) -> bytes:
+        """Make an OCSP response about both certificates of a pair, for ``ocsp_response``; DER.
+
+        A client believes it that has ``request_ocsp`` and a ``revocation`` policy.
+
+        Args:
+            pair: of this CA.
+            revoked: say so, since yesterday; False says that they are good.
+        """
+        now = datetime.datetime.now(datetime.UTC)
+        own = self._issuer.certificate
+        return build_ocsp_response(
+            responder=own,
+            signer=self._issuer.key,
+            answers=[
+                OcspAnswer(
+                    OcspCertId.of(serial, own),
+                    "revoked" if revoked else "good",
+                    now - _DAY,
+                    now + _DAY,
+                    now - _DAY if revoked else None,
+                )
+                for serial in _serials([pair])
+            ],
+            produced_at=now,
         )
 
     def write(self, directory: str | Path) -> Path:

@@ -19,6 +19,7 @@ from tlcp.errors import AlertReceived, CertificateVerifyError
 from tlcp.testing import LocalCA
 from tlcp.x509.certificate import load_pem_certificates
 from tlcp.x509.identity import Identity
+from tlcp.x509.revocation import RevocationPolicy
 
 SOURCE = str(Path(tlcp.__file__).parents[1])
 LIMIT_S = 30.0
@@ -112,6 +113,25 @@ def test_a_crl_with_pairs_in_it() -> None:
     assert crl.issuer == ca.issuer.certificate.subject
     ca.issuer.key.public_key.verify(crl.signature, crl.tbs_certlist_bytes)
     assert len(x509.load_der_x509_crl(ca.make_crl())) == 0
+
+
+def test_revoked_pairs_are_refused_by_list_and_by_staple(tmp_path: Path) -> None:
+    ca = LocalCA(intermediate=True)
+    pair = ca.issue("localhost")
+    for revoked in (False, True):
+        by_list, by_staple = ca.client_context(), ca.client_context()
+        (tmp_path / "ca.crl").write_bytes(ca.make_crl(*([pair] if revoked else [])))
+        by_list.load_crls(tmp_path / "ca.crl")
+        by_staple.request_ocsp, by_staple.revocation = True, RevocationPolicy()
+        for client in (by_list, by_staple):
+            server = ca.server_context()
+            pair.configure(server)
+            server.ocsp_response = ca.make_ocsp(pair, revoked=revoked)
+            if not revoked:
+                assert talk(server, client) == b"hello"
+                continue
+            with pytest.raises(CertificateVerifyError, match="revoked"):
+                talk(server, client)
 
 
 THEIR_TESTS = """
