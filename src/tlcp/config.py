@@ -18,6 +18,7 @@ from tlcp.errors import ConfigError
 from tlcp.events import TracedMessage
 from tlcp.sessions.session import SessionStore, TicketKeys
 from tlcp.suites import DEFAULT_SUITES, CipherSuite, KeyExchangeKind, KeyKind
+from tlcp.x509.chain import ChainPolicy
 from tlcp.x509.identity import Identity
 from tlcp.x509.revocation import RevocationPolicy
 from tlcp.x509.trust import TrustStore
@@ -81,6 +82,7 @@ class Config:
         ticket_keys: for servers: the keys of session tickets; None gives and takes none.
         trusted_ca_keys: for clients: tell the server which CAs we know.
         revocation: how it is found out whether certificates are revoked; None = not at all.
+        chain_policy: what is asked of the peer's certificate chains beyond the standard.
         request_ocsp: for clients: ask for a stapled OCSP response.
         ocsp_response: for servers: DER of the OCSP response to staple for clients that ask.
         client_id: for clients: what the extension client_id says, empty = it is not sent.
@@ -115,6 +117,7 @@ class Config:
     ticket_keys: TicketKeys | None = None
     trusted_ca_keys: bool = False
     revocation: RevocationPolicy | None = None
+    chain_policy: ChainPolicy = field(default_factory=ChainPolicy)
     request_ocsp: bool = False
     ocsp_response: bytes = b""
     client_id: bytes = b""
@@ -158,6 +161,7 @@ class Config:
             trust.fingerprint if trust is not None else b"",
             identity.fingerprint if identity is not None else b"",
             self.revocation.fingerprint if self.revocation is not None else b"",
+            self.chain_policy.fingerprint,
         )
         return sm3(b"".join(len(part).to_bytes(4, "big") + part for part in parts))
 

@@ -43,6 +43,7 @@ def notice(text: bytes) -> bytes:
 
 
 _BMP = der.tlv(30, "国密".encode("utf-16-be"))
+_ZERO = "300ea00c300a8205612e636f6d800100"  # permits a.com, with a minimum of 0 written out
 _CONSTRAINT = "300ca00a300882062a2e612e636e"  # permits *.a.cn
 
 ODDITIES: tuple[tuple[str, Mapping[str, Any], Problem | None], ...] = (
@@ -102,6 +103,7 @@ ODDITIES: tuple[tuple[str, Mapping[str, Any], Problem | None], ...] = (
     ("an authorityKeyIdentifier with an issuer and no serial number", {"aki": None} | extension(
      "2.5.29.35", der.sequence(der.tlv(0xA1, der.tlv(0xA4, name_der("CN=x"))))), _BAD),
     ("a known extension that cannot be read", extension("2.5.29.31", b"\5\0"), _BAD),
+    ("a known extension that cannot be read", extension("2.5.29.30", _ZERO), _BAD),
     ("a wildcard as a name constraint", extension("2.5.29.30", _CONSTRAINT), _BAD),
 )  # fmt: skip
 

@@ -84,6 +84,8 @@ DIFFERENCES = {
         "permitted dns:a.example, is dns:b.example\0.a.example",
         "excluded dns:a..example, is dns:www.b.example",
         "excluded dns:a.example:443, is dns:www.b.example",
+        f"permitted email:a.example, is email:{'x' * 311}@a.example",
+        f"permitted dns:a.example, is dns:{'a.' * 123}a.example",
         "permitted email:a.example, is email:x@y@a.example",
         "excluded email:x@y@a.example, is email:x@a.example",
         "permitted email:a.example, is email:@a.example",

@@ -40,6 +40,7 @@ from tlcp.socket import TLCPSocket
 from tlcp.sslobject import TLCPObject, describe_suite, host_name
 from tlcp.suites import DEFAULT_SUITES, KeyKind, parse_suites
 from tlcp.x509.certificate import Certificate
+from tlcp.x509.chain import ChainPolicy
 from tlcp.x509.files import CertFile, PairFiles, load_cas, load_identity
 from tlcp.x509.identity import Identity
 from tlcp.x509.peercert import as_dictionary
@@ -360,7 +361,8 @@ class TLCPContext(RevocationSetting, SessionSettings, RecorderSetting):  # type:
         """Trust more CAs.
 
         Certificates without an SM2 key are passed over: a bundle of TLS roots does no harm here,
-        and no good. RSA and ECDSA CAs are set aside until ``set_ciphers`` enables RSA suites.
+        and no good. RSA and ECDSA CAs are set aside until ``set_ciphers`` enables RSA suites,
+        or ``chain_policy`` mixed chains.
 
         Args:
             cafile: a PEM or DER file; each certificate in it is trusted, a CA's or not. Revocation
@@ -378,7 +380,7 @@ class TLCPContext(RevocationSetting, SessionSettings, RecorderSetting):  # type:
             cafile = None
             if capath is None and cadata is None:
                 return
-        found, _ = load_cas(cafile, capath, cadata, rsa=self._uses_rsa, aside=self._rsa_cas)
+        found, _ = load_cas(cafile, capath, cadata, rsa=self._takes_rsa, aside=self._rsa_cas)
         self._change(trust=TrustStore([*self._anchors(), *found]))
 
     def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
@@ -411,8 +413,15 @@ class TLCPContext(RevocationSetting, SessionSettings, RecorderSetting):  # type:
         return [c.der for c in cas] if binary_form else [as_dictionary(c) for c in cas]
 
     @property
-    def _uses_rsa(self) -> bool:
-        return any(suite.key_kind is KeyKind.RSA for suite in self._config.suites)
+    def _takes_rsa(self) -> bool:
+        """RSA and ECDSA CAs are of use: for RSA suites, or above SM2."""
+        rsa_suite = any(suite.key_kind is KeyKind.RSA for suite in self._config.suites)
+        return rsa_suite or self._config.chain_policy.mixed
+
+    def _load_waiting(self) -> None:
+        if self._rsa_cas and self._takes_rsa:
+            waiting, self._rsa_cas = self._rsa_cas, []
+            self.load_verify_locations(cadata=b"".join(waiting))
 
     def _anchors(self) -> tuple[Certificate, ...]:
         return self._config.trust.anchors if self._config.trust is not None else ()
@@ -451,6 +460,16 @@ class TLCPContext(RevocationSetting, SessionSettings, RecorderSetting):  # type:
         if value:
             raise NotImplementedError("host names are matched against subjectAltName alone")
 
+    @property
+    def chain_policy(self) -> ChainPolicy:
+        """What is asked of the peer's chains: how long they may be, whose CAs, which policies."""
+        return self._config.chain_policy
+
+    @chain_policy.setter
+    def chain_policy(self, policy: ChainPolicy) -> None:
+        self._change(chain_policy=policy)
+        self._load_waiting()
+
     # ---- the protocol ----------------------------------------------------------------------
 
     @property
@@ -471,9 +490,7 @@ class TLCPContext(RevocationSetting, SessionSettings, RecorderSetting):  # type:
             raise TypeError(f"set_ciphers() argument must be str, not {type(cipherlist).__name__}")
         every = cipherlist.upper() in ("DEFAULT", "ALL")
         self._change(suites=DEFAULT_SUITES if every else parse_suites(cipherlist))
-        if self._rsa_cas and self._uses_rsa:
-            waiting, self._rsa_cas = self._rsa_cas, []
-            self.load_verify_locations(cadata=b"".join(waiting))
+        self._load_waiting()
 
     def get_ciphers(self) -> Any:
         """The suites that are enabled, as dictionaries with the keys that ``ssl`` documents."""

@@ -54,6 +54,7 @@ def believe_server(
         host=host,
         need_enc=True,
         kind=kind,
+        chain_policy=config.chain_policy,
         revocation=_asked(config, stapled),
     )
 
@@ -86,6 +87,7 @@ def believe_client(
         host=None,
         need_enc=need_enc,
         kind=kind,
+        chain_policy=config.chain_policy,
         revocation=_asked(config),
     )
 

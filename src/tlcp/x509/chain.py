@@ -35,11 +35,13 @@ from __future__ import annotations
 import datetime
 import itertools
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from cryptography import x509
 
-from tlcp.errors import CertificateProblem, CertificateVerifyError
+from tlcp.crypto.sm3 import sm3
+from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.x509.algorithms import family_of
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.constraints import check_name_constraints
@@ -49,10 +51,57 @@ from tlcp.x509.policies import check_policies
 from tlcp.x509.trust import TrustStore, by_canonical_name
 from tlcp.x509.work import MAX_CANDIDATES, MAX_SIGNATURE_CHECKS, Work
 
-__all__ = ["MAX_CANDIDATES", "MAX_SIGNATURE_CHECKS", "Purpose", "Revocation", "verify_chain"]
+__all__ = [
+    "MAX_CANDIDATES",
+    "MAX_SIGNATURE_CHECKS",
+    "ChainPolicy",
+    "Purpose",
+    "Revocation",
+    "verify_chain",
+]
 
 _NAMED: Final = 3  # how many of anything an error lists
 _REFUSALS: Final = 32  # how many are kept to choose the error from
+
+
+@dataclass(frozen=True, slots=True)
+class ChainPolicy:
+    """What a program asks of the chains of its peers.
+
+    Attributes:
+        max_depth: the most CA certificates above an end certificate.
+        mixed: RSA and ECDSA CAs may vouch for SM2 certificates; for others all kinds may.
+        policies: dotted object identifiers of certificate policies; a chain must be valid for one
+            of them.  Empty: none is asked for.
+
+    Raises:
+        ConfigError: ``max_depth`` is negative, or a policy is no object identifier.
+
+    Spec: RFC 5280 6.1.1 (c)
+    """
+
+    max_depth: int = 8
+    mixed: bool = False
+    policies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.max_depth < 0:
+            raise ConfigError(f"max_depth is {self.max_depth}; want 0 or more CA certificates")
+        _ = self.oids
+
+    @property
+    def oids(self) -> frozenset[x509.ObjectIdentifier] | None:
+        """The policies as ``verify_chain`` takes them."""
+        try:
+            return frozenset(map(x509.ObjectIdentifier, self.policies)) or None
+        except ValueError as error:
+            raise ConfigError(f"a certificate policy is no object identifier: {error}") from error
+
+    @property
+    def fingerprint(self) -> bytes:
+        """32 bytes, a hash over all of it."""
+        wanted = ",".join(sorted(self.policies))
+        return sm3(f"{self.max_depth} {self.mixed} {wanted}".encode())
 
 
 class Revocation(Protocol):

@@ -98,14 +98,9 @@ class _Check:
         self, ca: Certificate, constraints: x509.NameConstraints, work: Work, where: str
     ) -> None:
         self.ca, self.work, self.where = ca, work, where
-        try:
-            raw = ca.extension_der(ExtensionOID.NAME_CONSTRAINTS) or b""
-            work.compare_names(len(raw) // _BYTES)  # to read them is work as well
-            self._check_limits(asn1.decode_der(_Subtrees, raw))
-        except ValueError as error:
-            if isinstance(error, CertificateVerifyError):
-                raise
-            raise self._unsupported("not in DER's form") from error
+        raw = ca.extension_der(ExtensionOID.NAME_CONSTRAINTS) or b""
+        work.compare_names(len(raw) // _BYTES)  # to read them is work as well
+        self._check_limits(asn1.decode_der(_Subtrees, raw))  # which the parser has read already
         self.permitted = self._by_form(constraints.permitted_subtrees or ())
         self.excluded = self._by_form(constraints.excluded_subtrees or ())
 

@@ -20,7 +20,7 @@ from tlcp.errors import CertificateProblem, CertificateVerifyError, MisuseError
 from tlcp.suites import KeyKind
 from tlcp.x509 import signatures
 from tlcp.x509.certificate import Certificate
-from tlcp.x509.chain import Purpose, Revocation, verify_chain
+from tlcp.x509.chain import ChainPolicy, Purpose, Revocation, verify_chain
 from tlcp.x509.dn import canonical_name, is_readable
 from tlcp.x509.names import match_host
 from tlcp.x509.recent import Recent
@@ -141,7 +141,7 @@ def verify_pair(
     kind: KeyKind = KeyKind.SM2,
     allow_single: bool = False,
     allow_two_subjects: bool = False,
-    mixed: bool = False,
+    chain_policy: ChainPolicy = ChainPolicy(),  # noqa: B008 -- it is frozen
     revocation: Revocation | None = None,
 ) -> VerifiedPair:
     """Check a peer's certificate list in full.
@@ -157,7 +157,7 @@ def verify_pair(
         allow_single: accept one certificate for both roles.
         allow_two_subjects: accept a pair whose subjects differ.  Only sound when ``host`` is
             checked or the CA issues to one owner: nothing else ties the two together.
-        mixed: RSA and ECDSA CAs may vouch for SM2 certificates.
+        chain_policy: what else is asked of both chains.
         revocation: is asked about every certificate of both chains but the anchors.
 
     Raises:
@@ -181,7 +181,9 @@ def verify_pair(
             now=now,
             purpose=role,
             which=which,
-            mixed=mixed,
+            max_depth=chain_policy.max_depth,
+            mixed=chain_policy.mixed,
+            policies=chain_policy.oids,
             revocation=revocation,
         )
 

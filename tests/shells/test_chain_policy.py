@@ -1,0 +1,115 @@
+"""``chain_policy``: what a context asks of its peers' chains, in handshakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chains.case import Case
+from chains.making import Cert, ca, leaf, private_key, root
+from shells.bios import Bios
+from tlcp.context import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, TLCPContext
+from tlcp.crypto.keyfile import dump_private_key
+from tlcp.crypto.sm2 import SM2PrivateKey
+from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
+from tlcp.pki.build import certificate_pem
+from tlcp.x509.chain import ChainPolicy
+
+_LONG: dict[str, Any] = {"end": 10_000}
+SIGN = leaf("Sub", san=("dns:localhost",), policies=("1",), **_LONG)
+ENC = Cert("enc", "Sub", dn="CN=leaf", uses=("keyEncipherment",), san=SIGN.san, policies=("1",),
+           **_LONG)  # fmt: skip
+SUB = ca("Sub", "Root", policies=("1",), type="sm2", **_LONG)
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("mixed"), root(type="p256", **_LONG))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("plain"), root(type="sm2", **_LONG))
+
+
+def make(folder: Path, anchor: Cert) -> Path:
+    """A root, an SM2 CA below it, and a pair."""
+    made = Case("", "", [anchor, SUB, SIGN, ENC]).make("sm2")
+    (folder / "ca.crt").write_bytes(certificate_pem(made["Root"].der))
+    for name in ("leaf", "enc"):
+        key = private_key(name, "sm2")
+        assert isinstance(key, SM2PrivateKey)
+        (folder / f"{name}.crt").write_bytes(certificate_pem(made[name].der, made["Sub"].der))
+        (folder / f"{name}.key").write_bytes(dump_private_key(key))
+    return folder
+
+
+def handshake(folder: Path, policy: ChainPolicy, *, first: ChainPolicy | None = None) -> Bios:
+    """With a policy that is set before the CA is loaded, or after it, as another one is first."""
+    client, server = TLCPContext(PROTOCOL_TLCP_CLIENT), TLCPContext(PROTOCOL_TLCP_SERVER)
+    sign, enc = ((folder / f"{name}.crt", folder / f"{name}.key") for name in ("leaf", "enc"))
+    server.load_cert_chain(sign=sign, enc=enc)
+    client.chain_policy = first or policy
+    client.load_verify_locations(folder / "ca.crt")
+    client.chain_policy = policy
+    assert client.chain_policy == policy
+    return Bios(client, server, name="localhost").handshake()
+
+
+@pytest.mark.parametrize("first", [None, ChainPolicy()], ids=["before", "after"])
+def test_sm2_below_an_ecdsa_root_when_asked(mixed: Path, first: ChainPolicy | None) -> None:
+    both = handshake(mixed, ChainPolicy(mixed=True), first=first)
+    both.client.write(b"hello")
+    both.carry()
+    assert both.server.read() == b"hello"
+
+
+def test_sm2_below_an_ecdsa_root_unasked(mixed: Path) -> None:
+    with pytest.raises(CertificateVerifyError, match="all the way above") as caught:
+        handshake(mixed, ChainPolicy(), first=ChainPolicy(mixed=True))
+    assert caught.value.problem is CertificateProblem.UNSUPPORTED_KEY
+
+
+@pytest.mark.parametrize(
+    ("policy", "problem"),
+    [
+        (ChainPolicy(max_depth=2), None),
+        (ChainPolicy(max_depth=1), CertificateProblem.CHAIN_TOO_LONG),
+        (ChainPolicy(policies=("2.999.1",)), None),
+        (ChainPolicy(policies=("2.999.2", "2.999.1")), None),
+        (ChainPolicy(policies=("2.999.2",)), CertificateProblem.NO_EXPLICIT_POLICY),
+    ],
+    ids=str,
+)
+def test_depth_and_policies(
+    plain: Path, policy: ChainPolicy, problem: CertificateProblem | None
+) -> None:
+    if problem is None:
+        handshake(plain, policy)
+        return
+    with pytest.raises(CertificateVerifyError) as caught:
+        handshake(plain, policy)
+    assert caught.value.problem is problem
+
+
+def test_what_makes_no_sense_is_a_config_error() -> None:
+    with pytest.raises(ConfigError, match="max_depth is -1"):
+        ChainPolicy(max_depth=-1)
+    with pytest.raises(ConfigError, match="no object identifier"):
+        ChainPolicy(policies=("gold",))
+
+
+def test_sessions_are_bound_to_it() -> None:
+    context, bindings = TLCPContext(PROTOCOL_TLCP_CLIENT), set[bytes]()
+    policies = [ChainPolicy(), ChainPolicy(max_depth=7), ChainPolicy(mixed=True),
+                ChainPolicy(policies=("2.999.1",)), ChainPolicy(policies=("2.999.2",))]  # fmt: skip
+    for policy in policies:
+        context.chain_policy = policy
+        bindings.add(context.config.binding("client"))
+    assert len(bindings) == len(policies)
+    assert (
+        ChainPolicy(policies=("1.2", "1.3")).fingerprint
+        == ChainPolicy(policies=("1.3", "1.2")).fingerprint
+    )
