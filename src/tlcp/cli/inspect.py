@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,6 +44,7 @@ __all__ = ["inspect"]
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _LARGE = 8 << 20  # bytes of a file for which other processes are worth their start
+_OBJECTS_BETWEEN = 50_000  # new ones, between two searches for cycles
 
 
 def _document_schema() -> dict[str, Any]:
@@ -207,7 +209,8 @@ def inspect(
     with reading.capture, contextlib.closing(export) if export else contextlib.nullcontext():
         place = Here(work, totals.take) if count == 1 else Farm(count, work, totals.take)
         try:
-            run(reading, place)
+            with _few_collections():
+                run(reading, place)
         except FarmError as error:
             raise Failure(ExitCode.BUG, str(error)) from error
         finally:
@@ -226,6 +229,17 @@ def inspect(
     if totals.failed:
         return ExitCode.FINDING
     return ExitCode.USAGE if reading.broken_off else ExitCode.OK
+
+
+@contextlib.contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for unreachable cycles less often: a connection makes thousands of objects and none."""
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _check(host: str | None, ca: Path | None, html: Path | None, no_keys: bool) -> None:
