@@ -27,6 +27,7 @@ __all__ = ["ClientAuth", "Config", "Limits"]
 
 
 _MAX_CA_NAMES_BYTES = 2**16 - 1  # GB/T 38636-2020 6.4.5.5
+_MAY_BE_ZERO = ("empty_records", "warning_alerts", "renegotiations")
 
 
 class ClientAuth(enum.Enum):
@@ -39,19 +40,46 @@ class ClientAuth(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one connection may cost us.
+    """What one connection may cost us; ``docs/limits.md`` says what follows from it.
+
+    How long a chain may be is in ``Config.chain_policy``.
 
     Attributes:
+        handshake_s: seconds from the beginning of the handshake to its end, None = any number.
+            Kept by sockets and BIO objects; the sans-IO ``Connection`` has no clock.
         handshake_bytes: longest handshake message taken, header included.
+        handshake_bytes_in_all: handshake bytes taken before the handshake is through.
+        handshake_messages: handshake messages taken before the handshake is through.
+        certificates: how many the peer's Certificate message may hold.
         empty_records: records without content in a row.
         warning_alerts: warnings of the peer, other than close_notify, over the connection's life.
         renegotiations: times the peer may ask for a new handshake and be refused.
+        concurrent_handshakes: for servers, of one context: when one more begins, the oldest that
+            is not through must go.
+
+    Raises:
+        ConfigError: a limit is below 1; ``empty_records``, ``warning_alerts`` and
+            ``renegotiations`` may be 0.
     """
 
+    handshake_s: float | None = 60.0
     handshake_bytes: int = 1 << 16
+    handshake_bytes_in_all: int = 1 << 18
+    handshake_messages: int = 32
+    certificates: int = 32
     empty_records: int = 32
     warning_alerts: int = 8
     renegotiations: int = 4
+    concurrent_handshakes: int = 4096
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if value is None and name == "handshake_s":
+                continue
+            least = 0 if name in _MAY_BE_ZERO else 1
+            if not value >= least and not (name == "handshake_s" and value > 0):
+                raise ConfigError(f"Limits.{name} is {value!r}: it must be at least {least}")
 
 
 def _utc_now() -> datetime:

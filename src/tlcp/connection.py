@@ -81,6 +81,7 @@ class Connection:
         self._error: TLCPError | None = None
         self._eof = self._peer_closed = self._closed = False
         self._warnings = self._renegotiations = 0
+        self._taken_bytes = self._taken_messages = 0  # of the handshake
         self._last_warning: int | None = None
         self._machine: Machine[HandshakeCompleted]
         if role == "client":
@@ -279,6 +280,8 @@ class Connection:
     def _on_handshake(self, data: bytes) -> None:
         """Cut messages out of the stream of handshake records."""
         buffer, limit = self._handshake_bytes, self._config.limits.handshake_bytes
+        if not self._machine.done:
+            self._count_bytes(len(data))
         if not buffer and HANDSHAKE_HEADER_BYTES <= len(data) <= limit:
             size = HANDSHAKE_HEADER_BYTES + int.from_bytes(data[1:HANDSHAKE_HEADER_BYTES], "big")
             if len(data) == size:  # one message fills one record: nearly always
@@ -298,7 +301,26 @@ class Connection:
             del buffer[:size]
             self._on_message(raw)
 
+    def _count_bytes(self, size: int) -> None:
+        self._taken_bytes += size
+        limit = self._config.limits.handshake_bytes_in_all
+        if self._taken_bytes > limit:
+            raise RecordOverflow(
+                f"the {self.peer_role}'s handshake messages have {self._taken_bytes} bytes so far",
+                expected=f"at most {limit} bytes in all (Limits.handshake_bytes_in_all)",
+            )
+
+    def _count_message(self) -> None:
+        self._taken_messages += 1
+        limit = self._config.limits.handshake_messages
+        if self._taken_messages > limit and not self._machine.done:
+            raise UnexpectedMessage(
+                f"the {self.peer_role} has sent {self._taken_messages} handshake messages",
+                expected=f"at most {limit} (Limits.handshake_messages)",
+            )
+
     def _on_message(self, raw: bytes) -> None:
+        self._count_message()
         if self._config.trace is not None:
             protected = self._records.reads_protected
             self._trace(self.peer_role, ContentType.HANDSHAKE, raw, protected=protected)

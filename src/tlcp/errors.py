@@ -20,6 +20,8 @@
     ├── InternalError                 80  a bug of ours
     ├── KeyUnavailable                80  our key lives in a device that does not answer
     ├── AlertReceived                     the peer complained; nothing is sent back
+    ├── HandshakeTimeout                  it took too long; also TimeoutError
+    ├── HandshakeEvicted                  too many at a time on this server
     ├── TruncatedError                    gone without close_notify; also ssl.SSLEOFError
     ├── ClosedError                       closed cleanly; also ssl.SSLZeroReturnError
     ├── WantReadError                     needs bytes of the peer; also ssl.SSLWantReadError
@@ -50,6 +52,8 @@ __all__ = [
     "ConfigError",
     "DecodeError",
     "DecryptError",
+    "HandshakeEvicted",
+    "HandshakeTimeout",
     "IllegalParameter",
     "InternalError",
     "KeyUnavailable",
@@ -325,6 +329,35 @@ class AlertReceived(TLCPError):
         super().__init__(f"the peer sent the alert {label}: {meaning}", hint=hint)
         self.level, self.description = level, description
         self.reason = "ALERT_" + label.partition("(")[0].upper()
+
+
+class HandshakeTimeout(TLCPError, TimeoutError):
+    """The handshake was not through in time; no alert stands for that, so the peer sees an end.
+
+    Attributes:
+        seconds: that it had.
+    """
+
+    def __init__(self, seconds: float, *, awaited: str = "") -> None:
+        super().__init__(
+            f"the handshake was not through after {seconds:g} s",
+            expected=awaited,
+            hint="The peer is silent, too slow or no TLCP end; Limits.handshake_s is what it gets",
+        )
+        self.seconds = seconds
+        self.reason = "HANDSHAKE_TIMEOUT"
+
+
+class HandshakeEvicted(TLCPError):
+    """A server gave the place of this handshake, the oldest of too many, to a new client."""
+
+    def __init__(self, most: int, *, awaited: str = "") -> None:
+        super().__init__(
+            f"more than {most} clients were in a handshake, and this one was for longest",
+            expected=awaited,
+            hint="An attack or a rush; Limits.concurrent_handshakes is how many there may be",
+        )
+        self.reason = "HANDSHAKE_EVICTED"
 
 
 class TruncatedError(TLCPError, ssl.SSLEOFError):

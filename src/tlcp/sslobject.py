@@ -9,6 +9,7 @@ Spec: the Python documentation of ``ssl.SSLObject``; GB/T 38636-2020 6.4
 from __future__ import annotations
 
 import contextlib
+import time
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,8 @@ from tlcp.connection import Connection
 from tlcp.dialects import AUTO, Dialect
 from tlcp.errors import (
     ClosedError,
+    HandshakeEvicted,
+    HandshakeTimeout,
     InternalError,
     NegotiationError,
     RefusedByProgram,
@@ -80,13 +83,18 @@ class TLCPObject:
         "_context",
         "_counter",
         "_dialect",
+        "_evicted",
+        "_handshakes",
         "_incoming",
+        "_limits",
         "_outgoing",
+        "_owner",
         "_peer_closed",
         "_place",
         "_received",
         "_session",
         "_taken",
+        "_until",
         "_unwrapping",
         "server_hostname",
         "server_side",
@@ -118,6 +126,9 @@ class TLCPObject:
         self._dialect = dialect
         self._place = None if server_side else context.place(server_hostname, port)
         config = context.config_for(server_side=server_side)
+        self._limits, self._until, self._evicted = config.limits, float("inf"), False
+        self._owner = weakref.ref(owner) if owner is not None else None
+        self._handshakes = context.handshakes  # an ``sni_callback`` may change the context
         if not server_side:
             self._connection = self._new_client()
             return
@@ -162,13 +173,51 @@ class TLCPObject:
 
         Raises:
             WantReadError: more bytes of the peer are needed (also ``ssl.SSLWantReadError``).
+            HandshakeTimeout: ``Limits.handshake_s`` are over. Bytes must come for it to be seen:
+                whoever drives the object ends those that stay silent, as asyncio does.
+            HandshakeEvicted: ``Limits.concurrent_handshakes`` others are newer.
             TLCPError: it failed; the alert for the peer is in the outgoing BIO.
         """
+        if self._completed is not None:
+            return
         if not self._begun:
-            self._begun = True
-            self._context.count("accept" if self.server_side else "connect")
-        while self._completed is None:
-            self._pump()
+            self._begin()
+        try:
+            while self._completed is None:
+                self._check_limits()
+                self._pump()
+        except WantReadError:
+            raise
+        except BaseException:
+            self._handshakes.over(self)
+            raise
+        self._handshakes.over(self)
+
+    def _begin(self) -> None:
+        self._begun = True
+        self._context.count("accept" if self.server_side else "connect")
+        if self._limits.handshake_s is not None:
+            self._until = time.monotonic() + self._limits.handshake_s
+        if self.server_side:
+            self._handshakes.begun(self, self._limits.concurrent_handshakes)
+
+    def _check_limits(self) -> None:
+        """What is noticed here goes on no wire: no alert stands for it."""
+        limits, role, awaited = self._limits, self._connection.role, self._connection.expecting
+        if self._evicted:
+            raise HandshakeEvicted(limits.concurrent_handshakes, awaited=awaited).at(role, "")
+        if limits.handshake_s is not None and time.monotonic() >= self._until:
+            raise HandshakeTimeout(limits.handshake_s, awaited=awaited).at(role, "")
+
+    def evict(self) -> None:
+        """Make the handshake fail at its next step, and wake the socket that waits for it.
+
+        The only method that any thread may call.
+        """
+        self._evicted = True
+        owner = self._owner() if self._owner is not None else None
+        if self._completed is None and owner is not None and hasattr(owner, "hang_up"):
+            owner.hang_up()
 
     def read(self, len: int = _READ_BYTES, buffer: Any = None) -> Any:
         """Read up to ``len`` bytes, into ``buffer`` if given; returns the bytes, or their number.

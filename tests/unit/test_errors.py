@@ -61,6 +61,8 @@ def test_every_error_is_in_the_table_or_has_its_own_rule() -> None:
         "AlertReceived",
         "CertificateVerifyError",
         "RefusedByProgram",
+        "HandshakeTimeout",
+        "HandshakeEvicted",
     }
     assert kinds == set(OWED) | own_rule
 

@@ -20,7 +20,7 @@ from tlcp.cli.recording import CAPTURE_HELP, finish, record
 from tlcp.cli.relay import Relay, complete, part
 from tlcp.cli.revocation import RevocationOptions, revocation_options
 from tlcp.cli.trace import Trace
-from tlcp.config import Config
+from tlcp.config import Config, Limits
 from tlcp.context import PROTOCOL_TLCP_CLIENT, TLCPContext
 from tlcp.dialects import AUTO, Dialect, dialect_named
 from tlcp.errors import AlertReceived, TLCPError
@@ -176,6 +176,7 @@ class _Client:
             revocation=revoked.policy(self._printer, stapled=ocsp),
             request_ocsp=ocsp,
             dangerous_skip_verification=insecure,
+            limits=Limits(handshake_s=None),  # --timeout is the limit
             keylog=self._common.key_log(self._printer),
             trace=self.trace,
         )

@@ -19,7 +19,7 @@ import socket
 from collections.abc import Iterator
 
 from tlcp.alerts import AlertDescription
-from tlcp.errors import ConfigError, InternalError, MisuseError, TLCPError
+from tlcp.errors import ConfigError, HandshakeTimeout, InternalError, MisuseError, TLCPError
 
 __all__ = ["ExitCode", "Failure", "ReaderGone", "as_failure"]
 
@@ -110,6 +110,8 @@ def as_failure(error: BaseException) -> Failure:
         return error
     if isinstance(error, ConfigError):
         return Failure(ExitCode.USAGE, str(error), kind=kind)
+    if isinstance(error, HandshakeTimeout):
+        return Failure(ExitCode.CONNECTIVITY, error.what, hint=error.hint, kind=kind)
     if isinstance(error, TLCPError) and not isinstance(error, InternalError):
         return _protocol(error, kind)
     if isinstance(error, OSError) and not isinstance(error, TLCPError):

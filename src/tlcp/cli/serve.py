@@ -26,7 +26,7 @@ from tlcp.cli.revocation import RevocationOptions, read_ocsp_response, revocatio
 from tlcp.cli.sessions import SessionOptions, session_options
 from tlcp.cli.trace import Trace
 from tlcp.cli.www import serve_files
-from tlcp.config import ClientAuth, Config
+from tlcp.config import ClientAuth, Config, Limits
 from tlcp.context import PROTOCOL_TLCP_SERVER, TLCPContext
 from tlcp.errors import TLCPError
 from tlcp.events import HandshakeCompleted, Recorder
@@ -127,6 +127,7 @@ def serve(
         revocation=revoked.policy(printer),
         ocsp_response=read_ocsp_response(ocsp_response),
         keylog=common.key_log(printer),
+        limits=Limits(handshake_s=None),  # --timeout is the limit
     )
     if config.identity is None:
         raise click.UsageError("a server needs certificates: --pki DIR --name NAME, or four files")

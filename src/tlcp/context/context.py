@@ -25,7 +25,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NoReturn, Self
 
-from tlcp.config import ClientAuth, Config
+from tlcp.config import ClientAuth, Config, Limits
+from tlcp.context.handshakes import Handshakes
 from tlcp.context.protocol import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, Protocol
 from tlcp.context.recorder import RecorderSetting, tapped
 from tlcp.context.revocation import RevocationSetting
@@ -94,6 +95,7 @@ class TLCPContext(RevocationSetting, SessionSettings, RecorderSetting):  # type:
         if config is not None:
             self._take_verification(config)
         self._begin_revocation()
+        self.handshakes = Handshakes()
         self._sni_callback: SNICallback | None = None
         self._begin_sessions()
         self._recorder = None
@@ -155,6 +157,17 @@ class TLCPContext(RevocationSetting, SessionSettings, RecorderSetting):  # type:
 
     def _verify(self, mode: ssl.VerifyMode, check_hostname: bool) -> None:
         self._verify_mode, self._check_hostname, self._ready = mode, check_hostname, None
+
+    @property
+    def limits(self) -> Limits:
+        """What one connection may cost us: seconds, bytes, messages, certificates."""
+        return self._config.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        if not isinstance(limits, Limits):
+            raise TypeError(f"limits takes a tlcp.config.Limits, not {limits!r}")
+        self._change(limits=limits)
 
     # ---- connections -------------------------------------------------------------------------
 

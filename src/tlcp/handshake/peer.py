@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tlcp.config import ClientAuth, Config
-from tlcp.errors import InternalError
+from tlcp.errors import CertificateProblem, CertificateVerifyError, InternalError
 from tlcp.suites import KeyKind
 from tlcp.x509.chain import Revocation
 from tlcp.x509.pair import VerifiedPair, accept_unverified_pair, verify_pair
@@ -40,6 +40,7 @@ def believe_server(
 
     Spec: GB/T 38636-2020 6.4.5.3
     """
+    _count(certificates, "server", config)
     if config.dangerous_skip_verification:
         return accept_unverified_pair(certificates, role="server", need_enc=True, kind=kind)
     if config.trust is None:
@@ -75,6 +76,7 @@ def believe_client(
 
     Spec: GB/T 38636-2020 6.4.5.7
     """
+    _count(certificates, "client", config)
     if config.client_auth is ClientAuth.NONE or config.dangerous_skip_verification:
         return accept_unverified_pair(certificates, role="client", need_enc=need_enc, kind=kind)
     if config.trust is None:
@@ -90,6 +92,23 @@ def believe_client(
         chain_policy=config.chain_policy,
         revocation=_asked(config),
     )
+
+
+def _count(certificates: Sequence[bytes], role: str, config: Config) -> None:
+    """Refuse a list that is too long before anything of it is read.
+
+    Raises:
+        CertificateVerifyError: CHAIN_TOO_LONG.
+    """
+    most = config.limits.certificates
+    if len(certificates) > most:
+        raise CertificateVerifyError(
+            CertificateProblem.CHAIN_TOO_LONG,
+            f"the {role} sent {len(certificates)} certificates",
+            which="chain",
+            expected=f"at most {most} (Limits.certificates)",
+            hint="Send only the pair and the CA certificates between it and the root",
+        )
 
 
 def _asked(config: Config, stapled: bytes | None = None) -> Revocation | None:

@@ -13,10 +13,11 @@ import os
 import socket
 import ssl
 import threading
+import time
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tlcp.dialects import Dialect
-from tlcp.errors import TLCPError, WantWriteError
+from tlcp.errors import HandshakeTimeout, TLCPError, WantWriteError
 from tlcp.events import HandshakeCompleted
 from tlcp.sessions.client import TLCPSession, check_session
 from tlcp.socket.transport import ObjectSocket
@@ -53,6 +54,7 @@ class TLCPSocket(ObjectSocket):
     _writing: _RLock
     _sealed: int  # bytes of the write whose records are in ``_unsent``
     _unwrapped: bool  # the program went back to the clear
+    _until: float | None  # when the handshake must be through
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise TypeError(
@@ -86,6 +88,7 @@ class TLCPSocket(ObjectSocket):
         self.suppress_ragged_eofs = suppress_ragged_eofs
         self._prepare(timeout)
         self._writing, self._sealed, self._unwrapped = threading.RLock(), 0, False
+        self._until = None
         socket.socket.settimeout(self, timeout)
         try:
             if self._is_connected():
@@ -178,6 +181,7 @@ class TLCPSocket(ObjectSocket):
 
         Raises:
             WantReadError, WantWriteError: on a non-blocking socket.
+            HandshakeTimeout: ``Limits.handshake_s`` are over.
             TLCPError: it failed; the peer has been told.
             TimeoutError, OSError: the transport failed, or the whole took too long.
         """
@@ -189,13 +193,25 @@ class TLCPSocket(ObjectSocket):
         if block and before == 0.0:
             self._seconds = None
         handshaking = self._object
+        limit = self._context.config.limits.handshake_s
+        if self._until is None and limit is not None:
+            self._until = time.monotonic() + limit
         try:
-            self._call(handshaking.do_handshake)
+            self._call(handshaking.do_handshake, until=self._until)
+        except TimeoutError as error:
+            if limit is None or isinstance(error, TLCPError) or not self._is_late():
+                raise
+            raise HandshakeTimeout(limit).at(
+                "server" if self.server_side else "client", ""
+            ) from None
         except ConnectionError as error:  # a reset instead of an alert
             error.dialect = handshaking.dialect_if_ended  # type: ignore[attr-defined]
             raise
         finally:
             self._seconds = before
+
+    def _is_late(self) -> bool:
+        return self._until is not None and time.monotonic() >= self._until
 
     def _in_clear(self) -> bool:
         """Whether ``unwrap`` ended TLCP, so that plain bytes may pass.

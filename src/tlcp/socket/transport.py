@@ -82,7 +82,12 @@ class ObjectSocket(socket.socket):
         self._pid, self._tap = os.getpid(), None
 
     def _call(
-        self, operation: Callable[..., T], *arguments: Any, patient: bool = True, room: int = 0
+        self,
+        operation: Callable[..., T],
+        *arguments: Any,
+        patient: bool = True,
+        room: int = 0,
+        until: float | None = None,
     ) -> T:
         """Run an operation of the object, fetching and sending bytes until it is done.
 
@@ -92,6 +97,7 @@ class ObjectSocket(socket.socket):
             patient: wait until the transport has taken what it made. A reader must not wait for
                 room to write: the peer may be waiting for it to read.
             room: bytes of data that the caller can take.
+            until: when it must be done, whatever the timeout.
 
         Raises:
             WantReadError, WantWriteError: on a non-blocking socket.
@@ -99,6 +105,8 @@ class ObjectSocket(socket.socket):
             TLCPError, OSError: it failed; the peer has been told.
         """
         deadline = self._deadline()
+        if until is not None:
+            deadline = until if deadline is None else min(deadline, until)
         while True:
             fills = self._fills
             try:
@@ -106,7 +114,7 @@ class ObjectSocket(socket.socket):
                     result = self._step(operation, *arguments)
             except ssl.SSLWantReadError:
                 self._send_unsent(deadline, patient=False)
-                if self._seconds:  # bytes may keep coming for ever, and never suffice
+                if self._seconds != 0.0:  # bytes may keep coming for ever, and never suffice
                     self._left(deadline, WantReadError)
                 self._fill(fills, deadline, room)
                 continue
@@ -304,6 +312,11 @@ class ObjectSocket(socket.socket):
                         return
                 except BlockingIOError:
                     self._wait(select.POLLIN, deadline, WantReadError)
+
+    def hang_up(self) -> None:
+        """Make whoever waits for the peer see an end; any thread may call it."""
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self, socket.SHUT_RDWR)
 
     def _say_goodbye(self) -> None:
         """Have the object make its close_notify."""
