@@ -151,6 +151,8 @@ CASES = (
          _below({"exclude": ("email:a.example",)}, {"dn": "CN=x,E=x@a.example"}), _EXCLUDED),
     Case("what is no e-mail address in the subject", _EMAIL,
          _below({"permit": ("email:a.example",)}, {"dn": "CN=x,E=x"}), _BAD),
+    Case("nothing that is an address in the subject", _EMAIL,
+         _below({"permit": ("email:a.example",)}, {"dn": "CN=x,E=<>"}), _BAD),
     Case("the common name is no DNS name", "RFC 9525 2: it is not looked at",
          _below({"permit": ("dns:a.example",)}, {"dn": "CN=www.b.example", "san": ()})),
     # several names, several subtrees

@@ -6,7 +6,7 @@ import datetime
 import functools
 import hashlib
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -219,13 +219,19 @@ def general_name(text: str) -> x509.GeneralName:
     return x509.UniformResourceIdentifier._init_without_validation(value)
 
 
-def build(cert: Cert, certs: dict[str, Cert], kind: Kind) -> Certificate:
+def build(
+    cert: Cert,
+    certs: dict[str, Cert],
+    kind: Kind,
+    change: Callable[[bytes], bytes] | None = None,
+) -> Certificate:
     """Make one certificate.
 
     Args:
         cert: what to make.
         certs: all of the case by their names, for the issuer's name and key.
         kind: of the keys of the run.
+        change: makes another TBSCertificate of it, before it is signed.
     """
     issuer = certs.get(cert.issuer, cert)
     signer = certs.get(cert.signer) or (Cert(cert.signer) if cert.signer else issuer)
@@ -249,6 +255,8 @@ def build(cert: Cert, certs: dict[str, Cert], kind: Kind) -> Certificate:
         cert.key_info or key_info(own),
         der.tlv(0xA3, extensions) if cert.version == 3 and extensions != b"\x30\0" else b"",
     )
+    if change is not None:
+        tbs = change(tbs)
     made = der.sequence(tbs, ALGORITHMS[algorithm][0], der.bits(sign(signing, algorithm, tbs)))
     return Certificate.from_der(made)
 

@@ -6,6 +6,8 @@ Each sentence stands in ``docs/verification.md``; so that page says no more and 
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -111,7 +113,7 @@ ODDITIES: tuple[tuple[str, Mapping[str, Any], Problem | None], ...] = (
 def verify(more: Mapping[str, Any]) -> None:
     case = Case("odd", "", [root(), leaf(**more)])
     with warnings.catch_warnings():
-        # the parser warns of serial numbers, and of names when they are shown
+        # pytest's filters stand before that of the module
         warnings.simplefilter("ignore")
         case.run("sm2")
         assert str(case.make("sm2")["leaf"])
@@ -156,3 +158,22 @@ def test_the_page_tells_of_nothing_else() -> None:
     body = PAGE.partition("## Oddities that are taken")[2].partition("## The budgets")[0]
     told = {line[2:].split(" (")[0] for line in body.splitlines() if line.startswith("- ")}
     assert told == {sentence for sentence, _, _ in ODDITIES}
+
+
+@pytest.mark.parametrize("option", ["default", "error"])
+def test_programs_hear_no_warnings_of_their_peers_certificates(option: str, tmp_path: Path) -> None:
+    odd = [leaf(der=((SERIAL, b"\2\1\0"),)), leaf(dn="C=CHN,CN=x")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for number, one in enumerate(odd):
+            made = Case("odd", "", [root(), one]).make("sm2")["leaf"]
+            (tmp_path / str(number)).write_bytes(made.der)
+    program = (
+        "import pathlib, sys\n"
+        "from tlcp.x509.certificate import Certificate\n"
+        "for name in sys.argv[1:]:\n"
+        "    print(Certificate.from_der(pathlib.Path(name).read_bytes()).subject_text)\n"
+    )
+    command = [sys.executable, "-W", option, "-c", program, *map(str, sorted(tmp_path.iterdir()))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stderr, done.stdout) == ("", "CN=leaf\nCN=x,C=CHN\n")

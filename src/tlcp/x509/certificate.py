@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import ipaddress
+import re
+import warnings
 from typing import Any, Final, TypeVar
 
 from cryptography import x509
@@ -42,6 +44,10 @@ from tlcp.x509.signatures import verify_other_signature, verify_signature
 from tlcp.x509.skeleton import cut_certificate
 
 __all__ = ["Certificate", "load_pem_certificates"]
+
+# The parser warns of what the peers' CAs do wrong (serial numbers, lengths of names). No program
+# can do anything about it, and one that makes errors of warnings must not refuse them for it.
+warnings.filterwarnings("ignore", category=UserWarning, module=re.escape(__name__))
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Value = TypeVar("_Value", bound=x509.ExtensionType)
@@ -396,13 +402,16 @@ class Certificate:
         """The value of one extension as it was encoded; None if it is not there.
 
         Raises:
-            ValueError: the extensions are not in DER's form.
+            CertificateVerifyError: MALFORMED, the parser took what is not quite DER.
         """
         return self._raw_extensions.get(oid) if oid in self._values else None
 
     @lazy
     def _raw_extensions(self) -> dict[x509.ObjectIdentifier, bytes]:
-        return raw_extensions(self.tbs_der)
+        try:
+            return raw_extensions(self.tbs_der)
+        except ValueError as error:
+            raise _malformed(_first_line(error)) from error
 
     # Python
 

@@ -189,10 +189,16 @@ def _names(certificate: Certificate) -> Iterator[x509.GeneralName]:
     if subject.rdns:
         yield x509.DirectoryName(subject)
     for attribute in subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS):
-        address = str(attribute.value)
-        # what is not ASCII is no address: an empty one cannot be compared either
-        yield x509.RFC822Name(address if address.isascii() else "")
+        yield _mailbox(str(attribute.value))
     yield from certificate.extension(x509.SubjectAlternativeName) or ()
+
+
+def _mailbox(address: str) -> x509.RFC822Name:
+    """The same as in a subjectAltName; what is no address at all becomes one that is none."""
+    try:
+        return x509.RFC822Name(address)
+    except ValueError:
+        return x509.RFC822Name("?")
 
 
 # ---- one name, one subtree, both as _value gives them ------------------------------------------
