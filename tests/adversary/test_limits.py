@@ -5,21 +5,17 @@ Spec: GB/T 38636-2020 6.4.5 sets no limits; ``docs/limits.md`` does
 
 from __future__ import annotations
 
-import functools
-
 import pytest
 
 from support.ends import NOW, client, run, server, world
-from support.holding import BOUND_BYTES, held_by_one
+from support.holding import BOUND_BYTES, LEFT, held_by_one, hello
 from support.mutants import edited, inserted, record
 from tlcp.alerts import AlertDescription as A
 from tlcp.config import Limits
 from tlcp.crypto.sm2 import SM2PrivateKey, SM2PublicKey
 from tlcp.errors import CertificateVerifyError, ConfigError, RecordOverflow, UnexpectedMessage
 from tlcp.registry import ContentType, HandshakeType
-from tlcp.wire.messages import Certificate, ClientHello, Extension
-
-KIB = 1 << 10
+from tlcp.wire.messages import Certificate
 
 
 @pytest.mark.parametrize("name", Limits.__slots__)
@@ -122,27 +118,15 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def _hello(**changes: object) -> bytes:
-    base = {
-        "version": 0x0101,
-        "random": bytes(32),
-        "session_id": b"",
-        "cipher_suites": (0xE053,),
-        "compression_methods": b"\0",
-        "extensions": None,
-    }
-    return ClientHello(**(base | changes)).encode()  # type: ignore[arg-type]
-
-
-HELLO = record(ContentType.HANDSHAKE, _hello())
+HELLO = record(ContentType.HANDSHAKE, hello())
 CHEAP = {
     "garbage": b"GET / HTTP/1.1\r\n\r\n",
-    "a foreign version": record(ContentType.HANDSHAKE, _hello(version=0x0303)),
-    "no common suite": record(ContentType.HANDSHAKE, _hello(cipher_suites=(0x1301,))),
-    "compression": record(ContentType.HANDSHAKE, _hello(compression_methods=b"\1")),
+    "a foreign version": record(ContentType.HANDSHAKE, hello(version=0x0303)),
+    "no common suite": record(ContentType.HANDSHAKE, hello(cipher_suites=(0x1301,))),
+    "compression": record(ContentType.HANDSHAKE, hello(compression_methods=b"\1")),
     "half a hello": HELLO[:-3],
     "a hello with a byte too many": record(
-        ContentType.HANDSHAKE, b"\1" + (len(_hello()) - 3).to_bytes(3, "big") + _hello()[4:] + b"\0"
+        ContentType.HANDSHAKE, b"\1" + (len(hello()) - 3).to_bytes(3, "big") + hello()[4:] + b"\0"
     ),
     "a message that is too long": record(ContentType.HANDSHAKE, b"\1\xff\xff\xff"),
     "another message first": record(ContentType.HANDSHAKE, b"\x0b\0\0\3\0\0\0"),
@@ -206,48 +190,8 @@ def test_a_stranger_costs_no_decryption(work: list[str]) -> None:
 
 # ---- memory --------------------------------------------------------------------------------------
 
-PADDING = Extension(0xFFFE, bytes((1 << 16) - 200))
-LONG_HELLO = b"".join(
-    record(ContentType.HANDSHAKE, _hello(extensions=(PADDING,))[at : at + 16384])
-    for at in range(0, 1 << 16, 16384)
-)
-#: What a client that is not authenticated can leave with a server.
-LEFT = {
-    "nothing": b"",
-    "half a record": HELLO[:5] + bytes(1),
-    "half a record, the longest": record(ContentType.HANDSHAKE, bytes(16384))[:-1],
-    "half a message, the longest": b"".join(
-        record(ContentType.HANDSHAKE, part)
-        for part in (b"\1\0\xff\xfc" + bytes(16380), bytes(16384), bytes(16384), bytes(16383))
-    ),
-    "a hello": HELLO,
-    "a hello, the longest": LONG_HELLO,
-    "a hello and half of a list, the longest": LONG_HELLO
-    + record(ContentType.HANDSHAKE, b"\x0b\0\xff\xfc" + bytes(16380))
-    + record(ContentType.HANDSHAKE, bytes(16384)) * 2
-    + record(ContentType.HANDSHAKE, bytes(16383)),
-}
 
-
-@functools.cache
-def stolen_list() -> bytes:
-    """Somebody's real pair, which is no secret, and as many other certificates as are taken."""
-    identity = world().client
-    others = [world().stranger.issue_pair(f"other{n}", now=NOW) for n in range(15)]
-    ders = [identity.sign_cert.der]
-    if identity.enc_cert is not None:
-        ders.append(identity.enc_cert.der)
-    for other in others:
-        ders += [other.identity.sign_cert.der]
-        ders += [other.identity.enc_cert.der] if other.identity.enc_cert is not None else []
-    return Certificate(tuple(ders[:32])).encode()
-
-
-@pytest.mark.parametrize("what", [*LEFT, "a stolen list of certificates"])
+@pytest.mark.parametrize("what", LEFT)
 def test_memory_before_authentication(what: str) -> None:
     """A stated bound: ``docs/limits.md``."""
-    left = LEFT.get(what) or LONG_HELLO + record(ContentType.HANDSHAKE, stolen_list())
-    left = b"" if what == "nothing" else left
-    held = held_by_one(left, server)
-    print(f"{what}: {held / KIB:.1f} KiB")
-    assert held <= BOUND_BYTES
+    assert held_by_one(LEFT[what], server) <= BOUND_BYTES
