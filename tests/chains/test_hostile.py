@@ -271,3 +271,40 @@ def test_what_is_left_of_each_budget() -> None:
 def test_der_of_long_values() -> None:
     """The writer of these tests, where lengths take three bytes."""
     assert der.tlv(4, bytes(70_000))[:5] == bytes.fromhex("0483011170")
+
+
+def _spent(certs: list[Cert]) -> tuple[int, int, int]:
+    """Comparisons of names, and steps through policies at the first and at each further path."""
+    made = Case("", "", certs).make(KIND)
+    path = (made["leaf"], made["A"], made["Root"])
+    work = Work("the server's signing certificate", made["leaf"])
+    constraints.check_name_constraints(made["A"], path[:1], work, "")
+    names = MAX_NAME_COMPARISONS - work.names
+    policies.check_policies(path, None, work, "")
+    return names, MAX_POLICY_STEPS - work.policies, len(made["leaf"].subject_der)
+
+
+def test_what_is_charged_for_names() -> None:
+    """One for each name, one for each comparison, and one for 16 bytes that are read."""
+    base = [root(), ca("A"), leaf("A", san=("dns:a.b", "dns:c.d", "ip:192.0.2.1"))]
+    assert _spent(base)[0] == 0
+    # the extension has 30 bytes; 4 names with the subject; 2 DNS names with 2 constraints
+    two = ("dns:x.example", "dns:y.example")
+    base[1] = ca("A", exclude=two)
+    assert _spent(base)[0] == 30 // 16 + 4 + 2 * 2
+    # the subject takes part: it is read, and has one part of less than 16 letters
+    base[1] = ca("A", exclude=("dn:O=x",))
+    names, _, subject_bytes = _spent(base)
+    assert names == 1 + subject_bytes // 16 + 4 + 2 * 1
+
+
+def test_what_is_charged_for_policies() -> None:
+    base = [root(), ca("A", policies=("1", "2"), demand=0), leaf("A", policies=("1",))]
+    # read: 2 + 1; first level: 2 policies, 1 node that expects 1; second: 1, 2 nodes, 1 each
+    assert _spent(base)[1] == 3 + (2 + 1 + 1) + (1 + 2 + 1 + 1)
+    mapped = [root(), ca("A", policies=("1", "2"), demand=0, maps=("1>2",)), base[2]]
+    with pytest.raises(CertificateVerifyError):
+        _spent(mapped)
+    mapped[2] = leaf("A", policies=("2",))
+    # a mapping is 12 bytes; it is followed, and its node expects 1
+    assert _spent(mapped)[1] == 3 + 14 // 12 + (2 + 1 + 1) + (1 + 1) + (1 + 2 + 1 + 1)
