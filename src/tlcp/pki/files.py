@@ -12,7 +12,7 @@ from tlcp.pki.transaction import commit, locked
 
 __all__ = ["check_names", "make_directory", "refuse_present", "write_files"]
 
-_PLAIN: Final = re.compile(r"^[\w*][\w .@*+=-]*$")
+_PLAIN: Final = re.compile(r"[\w*][\w .@*+=-]*")
 
 
 def write_files(
@@ -56,7 +56,7 @@ def check_names(names: Iterable[str]) -> None:
         ConfigError: one is not.
     """
     for name in names:
-        if not _PLAIN.match(name):
+        if not _PLAIN.fullmatch(name):
             raise ConfigError(
                 f"{name!r} cannot be a file name here: use letters, digits, spaces, . _ - @"
             )

@@ -195,7 +195,7 @@ class Index:
             )
             if len(index.issued) != len(entries):
                 raise ValueError
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             raise ConfigError(
                 f"{where}, where the CA remembers what it issued, is damaged or of another "
                 f'version: expected JSON with "format": {_FORMAT}. Take it from a backup; without '

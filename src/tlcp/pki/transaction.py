@@ -99,12 +99,7 @@ def commit(directory: Path, contents: Mapping[str, bytes], *, public: bool = Fal
 def _finish(directory: Path) -> None:
     """Do what the journal says, if there is one, and delete what nobody will need."""
     journal = directory / _JOURNAL
-    try:
-        moves = json.loads(journal.read_bytes())
-    except FileNotFoundError:
-        moves = {}
-    except ValueError:
-        raise ConfigError(f"{journal} is not a journal of tlcp: who wrote it?") from None
+    moves = _read_journal(journal)
     for new, name in moves.items():
         with contextlib.suppress(FileNotFoundError):  # renamed before the other one died
             os.replace(directory / new, directory / name)
@@ -113,6 +108,37 @@ def _finish(directory: Path) -> None:
         os.unlink(journal)
     for left in directory.glob(f"{_NEW}*"):
         os.unlink(left)
+
+
+def _read_journal(journal: Path) -> dict[str, str]:
+    """Which new file becomes which; a directory from elsewhere may bring a journal of its own.
+
+    Raises:
+        ConfigError: no journal of ours: it would touch files that no change of ours touches.
+    """
+    try:
+        moves = json.loads(journal.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (ValueError, RecursionError):
+        moves = None
+    if isinstance(moves, dict) and all(
+        new.startswith(_NEW) and _is_plain(new) and _is_plain(name) for new, name in moves.items()
+    ):
+        return moves
+    raise ConfigError(
+        f"{journal} is not a journal of tlcp, and nothing was done: who wrote it? Delete it if the "
+        "directory is to be trusted all the same"
+    )
+
+
+def _is_plain(name: object) -> bool:
+    """Names a file of the directory itself, and not the journal."""
+    return (
+        isinstance(name, str)
+        and name not in ("", ".", "..", _JOURNAL)
+        and not {"/", "\0"} & set(name)
+    )
 
 
 def _write_new(directory: Path, data: bytes, mode: int) -> str:

@@ -222,10 +222,34 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     }
 
 
-def test_a_journal_of_others_is_not_obeyed(tmp_path: Path) -> None:
-    (tmp_path / ".tlcp.journal").write_bytes(b"not json")
-    with pytest.raises(ConfigError, match="not a journal of tlcp"), locked(tmp_path):
+@pytest.mark.parametrize(
+    "journal",
+    [
+        b"not json",
+        b"[]",
+        b"[" * 100_000,
+        b'{".tlcp.new.1": 1}',
+        b'{".tlcp.new.1": "../victim"}',
+        b'{".tlcp.new.1": "/victim"}',
+        b'{".tlcp.new.1": ".."}',
+        b'{"../victim": "ca.crt"}',
+        b'{".tlcp.new./../../victim": "ca.crt"}',
+        b'{"ca.key": "ca.crt"}',
+        b'{".tlcp.new.1": ".tlcp.journal"}',
+    ],
+)
+def test_a_journal_of_others_is_not_obeyed(journal: bytes, tmp_path: Path) -> None:
+    victim, folder = tmp_path / "victim", tmp_path / "unpacked"
+    folder.mkdir()
+    journal = journal.replace(b'"/victim', b'"' + str(victim).encode())
+    contents = {"ca.key": b"key", "ca.crt": b"crt", ".tlcp.new.1": b"new", ".tlcp.journal": journal}
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    victim.write_bytes(b"mine")
+    with pytest.raises(ConfigError, match="not a journal of tlcp"), locked(folder):
         pass
+    assert victim.read_bytes() == b"mine"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == contents
 
 
 def test_a_directory_that_is_missing_cannot_be_locked(tmp_path: Path) -> None:
