@@ -40,6 +40,7 @@ from tlcp.pki.build import (
 from tlcp.pki.csr import CertificateRequest
 from tlcp.pki.files import write_files
 from tlcp.x509.certificate import Certificate, load_pem_certificates
+from tlcp.x509.dn import canonical_name
 from tlcp.x509.identity import Identity
 
 __all__ = ["CertificateAuthority", "IssuedPair"]
@@ -275,6 +276,11 @@ class CertificateAuthority:
         Spec: GB/T 35276-2017 7.4; GM/T 0014-2012 (the CA makes the encryption key)
         """
         request.check(names=hosts is None)
+        if canonical_name(request.subject) == canonical_name(self.certificate.subject):
+            raise ConfigError(
+                f"the certificate request asks for the name of this CA, {self.certificate}; "
+                "make one for another name"
+            )
         names = request.names if hosts is None else subject_alternative_name(hosts)
         key = SM2PrivateKey.generate(random=self.random)
         sign_cert, enc_cert = self._pair(

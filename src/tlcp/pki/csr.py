@@ -32,6 +32,12 @@ from tlcp.x509.der import (
 __all__ = ["CertificateRequest", "build_csr", "csr_pem", "read_csr"]
 
 _EXTENSION_REQUEST: Final = x509.ObjectIdentifier("1.2.840.113549.1.9.14")
+_SHOWN: Final = 80  # characters of a name in an error
+_KINDS: Final[dict[type[x509.GeneralName], str]] = {
+    x509.DNSName: "DNS name",
+    x509.IPAddress: "IP address",
+    x509.RFC822Name: "e-mail address",
+}
 _LABELS: Final = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 
@@ -86,23 +92,35 @@ class CertificateRequest:
     names: Extension | None = None
 
     def check(self, *, names: bool) -> None:
-        """Refuse what a CA must not sign unseen: no subject, or names of unusual kinds.
+        """Refuse what a CA must not sign unseen: an odd subject, or odd names.
 
         Args:
             names: whether the names that it asks for will be given.
 
         Raises:
-            ConfigError: the subject is empty, or a name is neither DNS name, address nor email.
+            ConfigError: the subject is empty or cannot be printed, or a name is neither DNS name,
+                address nor email, or none in truth: of a DNS name with a zero byte other
+                programs may read what stands before it.
 
         Spec: RFC 5280 4.1.2.6, 4.2.1.6
         """
         if not len(self.subject):
             raise ConfigError("the certificate request has no subject; make one with a common name")
+        if not all(str(one.value).isprintable() for one in self.subject):
+            raise ConfigError(
+                "the subject of the certificate request has characters that cannot be printed; "
+                "make one without"
+            )
         for name in _alternative(self.names) if names and self.names is not None else ():
             if not isinstance(name, x509.DNSName | x509.IPAddress | x509.RFC822Name):
                 raise ConfigError(
                     f"the certificate request asks for a name of the kind {type(name).__name__}, "
                     f"which is not given unseen; say with --host what it shall get"
+                )
+            if not _is_sound(name):
+                raise ConfigError(
+                    f"the certificate request asks for {str(name.value)[:_SHOWN]!r}, which is "
+                    f"written as no {_KINDS[type(name)]} is; say with --host what it shall get"
                 )
 
     @property
@@ -225,6 +243,21 @@ def _names(extensions: x509.Extensions) -> Extension | None:
     except x509.ExtensionNotFound:
         return None
     return found.value, False
+
+
+def _is_sound(name: x509.GeneralName) -> bool:
+    """Whether a name of a request is what ``--host`` would make, or an address of printable text.
+
+    An address of the network in a DNS name is not: programs differ in what they take it for.
+    """
+    text = str(name.value)
+    if isinstance(name, x509.RFC822Name):
+        return text.isascii() and text.isprintable() and " " not in text and "@" in text[1:-1]
+    try:
+        made = subject_alternative_name([text])
+    except ConfigError:
+        return False
+    return made is not None and list(_alternative(made)) == [name]
 
 
 def _alternative(names: Extension) -> x509.SubjectAlternativeName:

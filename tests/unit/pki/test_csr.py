@@ -14,6 +14,7 @@ from support.openssl import DISTID, openssl
 from tlcp.crypto.keyfile import dump_private_key
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import ConfigError
+from tlcp.pki import csr
 from tlcp.pki.build import build_name
 from tlcp.pki.ca import CertificateAuthority
 from tlcp.pki.csr import build_csr, csr_pem, read_csr
@@ -93,6 +94,43 @@ def test_what_is_not_signed_unseen(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="kind OtherName"):
         ca.issue_for(request, now=NOW)
     assert ca.issue_for(request, ["b.example"], now=NOW)[0].dns_names == ("b.example",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        x509.DNSName._init_without_validation("good.example\0.evil.example"),
+        x509.DNSName._init_without_validation("a.example\x1b[2J"),
+        x509.DNSName._init_without_validation("a.example\nb.example"),
+        x509.DNSName._init_without_validation("a.example."),
+        x509.DNSName._init_without_validation("a b"),
+        x509.DNSName._init_without_validation(""),
+        x509.DNSName._init_without_validation("10.0.0.1"),
+        x509.RFC822Name._init_without_validation("a@b.example\0@c.example"),
+        x509.RFC822Name._init_without_validation("nobody"),
+    ],
+)
+def test_names_that_are_none_are_not_signed(
+    name: x509.GeneralName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        csr, "subject_alternative_name", lambda _: (x509.SubjectAlternativeName([name]), False)
+    )
+    der = build("whatever")
+    monkeypatch.undo()
+    ca, request = CertificateAuthority.create(now=NOW), read_csr(der)
+    with pytest.raises(ConfigError, match="written as no"):
+        ca.issue_for(request, now=NOW)
+    assert ca.issue_for(request, ["b.example"], now=NOW)[0].dns_names == ("b.example",)
+
+
+def test_odd_subjects_are_not_signed() -> None:
+    ca = CertificateAuthority.create("The Root", now=NOW)
+    for name, text in (("x\x1b[2J", "cannot be printed"), ("the  root", "the name of this CA")):
+        subject = build_name(name, organization="TLCP", country="CN")
+        der = build_csr(subject=subject, public_point=KEY.public_point, signer=KEY)
+        with pytest.raises(ConfigError, match=text):
+            ca.issue_for(read_csr(der), now=NOW)
 
 
 def test_every_truncation_is_an_error_of_ours() -> None:
