@@ -430,14 +430,16 @@ def _keep_pair(change: Change, pair: IssuedPair, name: str, *, force: bool) -> t
 
 
 def _find(index: Index, which: str, now: datetime.datetime) -> list[int]:
-    named = [entry for entry in index.issued.values() if entry.name == which]
-    valid = [entry.serial_number for entry in named if entry.not_after >= now]
-    if valid or named:
-        return valid or [entry.serial_number for entry in named]
+    # The number first: whoever brings a request may call its file like the serial number of
+    # another certificate, and revoking that one must not miss it.
     with contextlib.suppress(ValueError):
         serial = int(which.replace(":", ""), 16)
         if serial in index.issued:
             return [serial]
+    named = [entry for entry in index.issued.values() if entry.name == which]
+    valid = [entry.serial_number for entry in named if entry.not_after >= now]
+    if valid or named:
+        return valid or [entry.serial_number for entry in named]
     raise ConfigError(
         f"this CA has issued nothing of the name or serial number {which!r}; "
         f"`tlcp pki list` shows what it has issued"

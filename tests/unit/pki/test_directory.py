@@ -218,7 +218,16 @@ def test_urls_are_remembered_and_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [b"", b"[]", b"{}", b'{"format": 2}', b"\xff", b'{"format": 1, "issued": [{}]}', b"[" * 9999],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"format": 2}',
+        b"\xff",
+        b'{"format": 1, "issued": [{}]}',
+        b"[" * 9999,
+        b'{"format": 1, "ca": "", "issued": [], "crl_number": 1e999}',
+    ],
 )
 def test_a_damaged_index_is_said_and_not_overwritten(ca: CADirectory, damage: bytes) -> None:
     (ca.path / "ca.json").write_bytes(damage)
@@ -253,3 +262,12 @@ def test_where_there_is_no_ca(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no CA in"):
         CADirectory.open(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_serial_number_is_not_hidden_by_a_name(ca: CADirectory) -> None:
+    """A request's file may be called like the serial number of a stolen pair."""
+    stolen, _ = ca.issue_pair("server", now=NOW)
+    serial = stolen.sign_cert.serial_number
+    ca.issue_pair(f"{serial:x}", now=NOW)
+    (one,) = ca.revoke(f"{serial:x}", "keyCompromise", now=NOW)
+    assert one.serial_number == serial
