@@ -5,6 +5,7 @@ Spec: GB/T 38636-2020 6.4.5.3 (order of the list); the rest is the stacks' own
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -120,9 +121,41 @@ def make_bundle(
         password or b"",
     )
     make, lines = BUNDLES[stack]
-    folder = str(Path(directory).absolute())
-    where = {"dir": shlex.quote(folder) if stack in _SHELL else folder, "name": name}
-    return Bundle(stack, make(everything), tuple(line.format_map(where) for line in lines))
+    written = _Lines(stack, str(Path(directory).absolute()), name)
+    return Bundle(stack, make(everything), tuple(map(written.line, lines)))
+
+
+class _Lines:
+    """Fills directory and name into the lines, so that nothing in them becomes syntax.
+
+    Args:
+        stack: whose lines.
+        folder: the directory.
+        name: the pair's.
+
+    Raises:
+        ConfigError: the directory cannot be written in that language.
+    """
+
+    def __init__(self, stack: str, folder: str, name: str) -> None:
+        if not folder.isprintable() or (stack in _NGINX and "$" in folder):
+            raise ConfigError(
+                f"the directory {folder!r} cannot be named in a configuration; choose one without "
+                "control characters and '$'"
+            )
+        self._nginx = stack in _NGINX
+        if stack in _SHELL:
+            folder, name = shlex.quote(folder), shlex.quote(name)
+        else:  # strings of nginx, Go and Java
+            folder = folder.replace("\\", r"\\").replace('"', r"\"")
+        self._bare = _BARE.fullmatch(folder) is not None
+        self._where = {"dir": folder, "name": name}
+
+    def line(self, template: str) -> str:
+        """A line of ``BUNDLES``, filled."""
+        if self._nginx and not self._bare:
+            template = _PLACE.sub(r'"\g<0>"', template)
+        return template.format_map(self._where)
 
 
 def needs_password(stack: str) -> bool:
@@ -179,6 +212,9 @@ def _kona(pair: _Pair) -> dict[str, bytes]:
 
 
 _SHELL: Final = ("gmssl", "tlcp")  # whose lines are commands
+_NGINX: Final = ("nginx-tongsuo", "tassl")  # whose lines are nginx's
+_BARE: Final = re.compile(r"[\w/.@%+=:,~-]+")  # what nginx takes without quotes
+_PLACE: Final = re.compile(r"\{dir\}/[\w.]+")
 
 _Maker = Callable[[_Pair], dict[str, bytes]]
 

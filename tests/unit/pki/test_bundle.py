@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,3 +96,24 @@ def test_what_is_missing_is_said(stack: str, tmp_path: Path) -> None:
 def test_no_such_stack(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there are nginx-tongsuo"):
         make_bundle("apache", "server", PAIR.identity, ROOT, tmp_path)
+
+
+@pytest.mark.parametrize("stack", BUNDLES)
+def test_a_directory_cannot_become_syntax(stack: str, tmp_path: Path) -> None:
+    folder = tmp_path / 'a"b; include \\x; #'
+    made = make_bundle(stack, "a b;c", PAIR.identity, ROOT, folder, b"secret")
+    name = next(name for name in made.files if name.lower() in ("ca.crt", "cacert.pem"))
+    whole = str(folder / name)
+    if stack in ("gmssl", "tlcp"):
+        words = [word for line in made.lines for word in shlex.split(line)]
+        assert whole in words or {str(folder), "a b;c"} <= set(words)
+    else:
+        quoted = whole.replace("\\", "\\\\").replace('"', '\\"')
+        assert f'"{quoted}"' in "\n".join(made.lines)
+    with pytest.raises(ConfigError, match="cannot be named"):
+        make_bundle(stack, "server", PAIR.identity, ROOT, tmp_path / "a\nb", b"secret")
+
+
+def test_nginx_knows_no_way_to_write_a_dollar(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be named"):
+        make_bundle("nginx-tongsuo", "server", PAIR.identity, ROOT, tmp_path / "$x")
