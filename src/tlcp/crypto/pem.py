@@ -82,12 +82,13 @@ def to_pem(label: str, der: bytes) -> bytes:
 
 
 def _decode(label: str, body: list[bytes]) -> PemBlock:
-    encrypted = False
-    while body and _HEADER.match(body[0]):
-        encrypted |= body[0].startswith(b"Proc-Type:") and b"ENCRYPTED" in body[0]
-        del body[0]
+    encrypted, headers = False, 0
+    while headers < len(body) and _HEADER.match(body[headers]):
+        line = body[headers]
+        encrypted |= line.startswith(b"Proc-Type:") and b"ENCRYPTED" in line
+        headers += 1
     try:
-        der = base64.b64decode(b"".join(body), validate=True)
+        der = base64.b64decode(b"".join(body[headers:]), validate=True)
     except binascii.Error:
         # The cause would show the bytes of a private key: drop it.
         raise ConfigError(f"the PEM block {label!r} is not valid base64") from None
