@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import json
 import os
 import stat
@@ -95,6 +96,9 @@ class KeyFile:
     def write(self, ring: Ring) -> Stamp:
         """Replace the file at one stroke: a reader sees the old one or the new one.
 
+        The caller has the lock. So what a writer that was killed has left is nobody's, and goes:
+        it holds keys.
+
         Raises:
             OSError: it cannot be written; the old one is as it was.
         """
@@ -112,8 +116,11 @@ class KeyFile:
             },
             indent=1,
         )
+        prefix = f".{self.path.name}.new."
+        for left in self.path.parent.glob(f"{glob.escape(prefix)}*"):
+            left.unlink(missing_ok=True)
         # mkstemp makes it 0600
-        file, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
+        file, name = tempfile.mkstemp(prefix=prefix, dir=self.path.parent)
         try:
             with open(file, "wb") as stream:
                 stream.write(text.encode() + b"\n")

@@ -101,6 +101,25 @@ def test_a_restart_goes_on_with_the_keys(path: Path, clock: Clock) -> None:
     assert again.newest() != first
 
 
+def test_keys_that_a_killed_writer_left_are_deleted(
+    path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had written the new file, and had not yet put it in place."""
+    opened(path, clock)
+    clock.now += 150
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *_: sys.exit())  # dies here
+        patch.setattr(os, "unlink", lambda *_: None)  # and does nothing more
+        with pytest.raises(SystemExit):
+            opened(path, clock)
+    stray = path.with_name(f"{path.name}.new.backup")  # a user's
+    stray.touch()
+    assert len(list(path.parent.glob(".*"))) == 1
+    opened(path, clock)
+    assert not list(path.parent.glob(".*"))
+    assert stray.exists()
+
+
 def test_a_key_taken_out_is_dead_and_a_deleted_file_ends_all(path: Path, clock: Clock) -> None:
     keys = opened(path, clock)
     first = keys.newest()
