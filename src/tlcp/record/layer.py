@@ -9,6 +9,7 @@ Spec: GB/T 38636-2020 6.3
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from tlcp.errors import TLCPError, TruncatedError, UnexpectedMessage
 from tlcp.record.framing import (
@@ -122,13 +123,25 @@ class RecordLayer:
             self._ready.append((content_type, body))
             return
         opened = self._reads.open_records(content_type, self._buffer, start, lengths)
-        self._late_error = opened.error
-        for length in opened.lengths:
-            self._check_plaintext(content_type, length)
-        if opened.lengths:
-            self._ready.append((content_type, opened.data))
-        elif opened.error is not None:
-            raise opened.error
+        good, size, error = self._count_plaintexts(content_type, opened.lengths)
+        self._late_error = error or opened.error
+        if good:
+            self._ready.append((content_type, opened.data if error is None else opened.data[:size]))
+        elif self._late_error is not None:
+            raise self._late_error
+
+    def _count_plaintexts(
+        self, content_type: int, lengths: Sequence[int]
+    ) -> tuple[int, int, TLCPError | None]:
+        """How many records may pass, their bytes, and what stops those behind them."""
+        good = size = 0
+        for length in lengths:
+            try:
+                self._check_plaintext(content_type, length)
+            except TLCPError as error:
+                return good, size, error
+            good, size = good + 1, size + length
+        return good, size, None
 
     def _whole_record(self, offset: int) -> tuple[int, int, int] | None:
         """The header at ``offset`` if its record is complete; checked as soon as it is there."""
