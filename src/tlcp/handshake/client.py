@@ -12,9 +12,11 @@ from tlcp.dialects import MAX_PLAINTEXT_OLD_GMSSL, Dialect
 from tlcp.errors import (
     CertificateProblem,
     CertificateVerifyError,
+    DecodeError,
     IllegalParameter,
     InternalError,
     ProtocolVersionError,
+    UnexpectedMessage,
     UnsupportedExtension,
 )
 from tlcp.events import HandshakeCompleted
@@ -24,7 +26,7 @@ from tlcp.handshake.fitting import Failure, next_dialect
 from tlcp.handshake.flow import Step, expect, expect_either
 from tlcp.handshake.kx import HelloContext, VerifiedExchange
 from tlcp.handshake.observe import curve_quirks, request_quirks, server_hello_quirks
-from tlcp.handshake.offer import offered_extensions, offered_suite_ids
+from tlcp.handshake.offer import check_first_handshake, offered_extensions, offered_suite_ids
 from tlcp.handshake.own_keys import own_key
 from tlcp.handshake.peer import believe_server
 from tlcp.handshake.resumption import Recalled, bound_name, new_client_session, offerable
@@ -54,6 +56,8 @@ from tlcp.wire.messages import (
 from tlcp.x509.pair import VerifiedPair
 
 __all__ = ["ClientEndpoint", "ClientOps", "Negotiated", "client_flow"]
+
+_RENEGOTIATION = ExtensionType.RENEGOTIATION_INFO
 
 
 class Negotiated(NamedTuple):
@@ -285,8 +289,10 @@ class ClientEndpoint(Endpoint):
         """A server may answer only what was offered; renegotiation_info is let pass.
 
         Gateways (Bank of China among them) send it unasked, empty; it changes nothing here.
+
+        Spec: GM/T 0024-2023 A; RFC 6066 3; RFC 5746 3.4
         """
-        offered = {e.type for e in self._extensions or ()} | {ExtensionType.RENEGOTIATION_INFO}
+        offered = {e.type for e in self._extensions or ()} | {_RENEGOTIATION}
         for extension in hello.extensions or ():
             if extension.type not in offered:
                 raise UnsupportedExtension(
@@ -294,6 +300,13 @@ class ClientEndpoint(Endpoint):
                     f"{number_label(ExtensionType, extension.type)} that was not offered",
                     expected="answers to offered extensions only",
                 )
+            if extension.type == ExtensionType.SERVER_NAME and extension.data:
+                raise DecodeError(
+                    f"the server's answer to server_name has {len(extension.data)} bytes",
+                    expected="an empty one",
+                )
+            if extension.type == _RENEGOTIATION and extension.data:
+                check_first_handshake("server", extension)
 
     @staticmethod
     def _status(hello: ServerHello) -> tuple[bytes | None, bool]:
@@ -359,12 +372,21 @@ class ClientEndpoint(Endpoint):
 
         Without an identity the answer to a request is an empty list: the server decides.
 
-        Spec: GB/T 38636-2020 6.4.5.7 to 6.4.5.9
+        Raises:
+            UnexpectedMessage: no request in an ECDHE suite, whose keys need our certificates.
+
+        Spec: GB/T 38636-2020 6.4.5.5, 6.4.5.7 to 6.4.5.9
         """
         identity, dialect = self.config.identity, self.config.dialect
+        ecdhe = chosen.suite.key_exchange is KeyExchangeKind.ECDHE
+        if request is None and ecdhe:
+            raise UnexpectedMessage(
+                f"the server chose {chosen.suite} and did not ask for the client's certificates",
+                expected="CertificateRequest: the keys of ECDHE suites depend on them",
+                hint="Let the server ask for client certificates, or use an ECC suite",
+            )
         if request is not None:
             self.quirks += request_quirks(request)
-            ecdhe = chosen.suite.key_exchange is KeyExchangeKind.ECDHE
             ders: tuple[bytes, ...] = ()
             if identity is not None:
                 ders = identity.certificate_list(

@@ -6,22 +6,30 @@ Spec: GM/T 0024-2023 Appendix A; RFC 5077 3.2
 from __future__ import annotations
 
 from tlcp.config import Config
+from tlcp.errors import NegotiationError
 from tlcp.registry import ExtensionType
 from tlcp.wire.extensions import (
     AuthorityKind,
     ClientIdentity,
+    RenegotiationInfo,
     SignatureAlgorithms,
     StatusRequest,
     SupportedGroups,
     TrustedAuthority,
     TrustedCAKeys,
     alpn_extension,
+    decode_extension,
     host_name_extension,
 )
 from tlcp.wire.messages import Extension
 from tlcp.x509.names import parse_host
 
-__all__ = ["RENEGOTIATION_SCSV", "offered_extensions", "offered_suite_ids"]
+__all__ = [
+    "RENEGOTIATION_SCSV",
+    "check_first_handshake",
+    "offered_extensions",
+    "offered_suite_ids",
+]
 
 RENEGOTIATION_SCSV = 0x00FF  # RFC 5746 3.3
 
@@ -72,3 +80,24 @@ def offered_extensions(
 def _trusted_ca_keys(names: tuple[bytes, ...]) -> Extension:
     authorities = (TrustedAuthority(AuthorityKind.X509_NAME, name) for name in names)
     return Extension(ExtensionType.TRUSTED_CA_KEYS, TrustedCAKeys(tuple(authorities)).to_bytes())
+
+
+def check_first_handshake(sender: str, info: Extension | None) -> None:
+    """Refuse a hello that goes on with another connection: there is no renegotiation here.
+
+    Args:
+        sender: "client" or "server".
+        info: its renegotiation_info, None without one.
+
+    Raises:
+        DecodeError: malformed.
+        NegotiationError: it names an earlier handshake. Someone may have put another
+            connection's beginning in front of this one.
+
+    Spec: RFC 5746 3.4, 3.6 (not in the standard)
+    """
+    if info is not None and decode_extension(info, RenegotiationInfo).renegotiated_connection:
+        raise NegotiationError(
+            f"the {sender}'s renegotiation_info goes on with an earlier handshake",
+            expected="an empty one, in the first handshake of a connection",
+        )

@@ -27,7 +27,7 @@ from tlcp.handshake.kx_ecc import EccServerSide
 from tlcp.handshake.kx_ecdhe import EcdheServerSide
 from tlcp.handshake.kx_rsa import RsaServerSide
 from tlcp.handshake.observe import client_hello_quirks
-from tlcp.handshake.offer import RENEGOTIATION_SCSV
+from tlcp.handshake.offer import RENEGOTIATION_SCSV, check_first_handshake
 from tlcp.handshake.peer import believe_client
 from tlcp.handshake.resumption import Recalled, keep, new_ticket, recall, sealing_key
 from tlcp.handshake.schedule import KeySchedule
@@ -268,14 +268,12 @@ class ServerEndpoint(Endpoint):
 
         Raises:
             DecodeError: one is not.
+            NegotiationError: the client goes on with another connection.
         """
-        for kind, body in (
-            (ExtensionType.TRUSTED_CA_KEYS, TrustedCAKeys),
-            (ExtensionType.RENEGOTIATION_INFO, RenegotiationInfo),
-        ):
-            extension = offered.get(kind)
-            if extension is not None:
-                decode_extension(extension, body)
+        extension = offered.get(ExtensionType.TRUSTED_CA_KEYS)
+        if extension is not None:
+            decode_extension(extension, TrustedCAKeys)
+        check_first_handshake("client", offered.get(ExtensionType.RENEGOTIATION_INFO))
 
     @staticmethod
     def _client_id(offered: Offered) -> bytes:

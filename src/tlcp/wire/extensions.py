@@ -77,14 +77,16 @@ class ServerNameList(Structure):
 
         Raises:
             DecodeError: it holds anything but letters, digits, "-", "_", "." and ":" (some clients
-                put addresses there), or is longer than a DNS name can be.
+                put addresses there), is longer than a DNS name can be, or names two hosts.
         """
-        for entry in self.names:
-            if entry.name_type == HOST_NAME:
-                if not _HOST_NAME.fullmatch(entry.name):
-                    raise DecodeError("server_name: this is no host name in ASCII letters")
-                return entry.name.decode("ascii")
-        return None
+        found = [entry.name for entry in self.names if entry.name_type == HOST_NAME]
+        if not found:
+            return None
+        if len(found) > 1:
+            raise DecodeError(f"server_name: {len(found)} host names, where one may be")
+        if not _HOST_NAME.fullmatch(found[0]):
+            raise DecodeError("server_name: this is no host name in ASCII letters")
+        return found[0].decode("ascii")
 
 
 @structure
