@@ -24,7 +24,7 @@ CCS, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23
 CLOSE_NOTIFY = 0
 
 
-class _Ended(Exception):
+class Ended(Exception):
     """We sent an alert."""
 
 
@@ -79,6 +79,7 @@ class ScriptedPeer:
 
     role: str
     other: str
+    sealer: type[Sealer] = Sealer
 
     def __init__(self, stack: Stack, identity: Identity | None, ca: Certificate) -> None:
         self.stack, self.habits, self.demands = stack, stack.habits, stack.demands
@@ -153,7 +154,7 @@ class ScriptedPeer:
         if record.kind == ALERT:
             self.heard.alert = record.fragment[1]
             self.closed = record.fragment[1] == CLOSE_NOTIFY
-            raise _Ended
+            raise Ended
         return record
 
     def _fragment(self, kind: int) -> Flow[bytes]:
@@ -201,7 +202,7 @@ class ScriptedPeer:
     def _agree(self, suite: CipherSuite, master: bytes, randoms: tuple[bytes, bytes]) -> None:
         self.suite, self.master = suite, master
         nonce = 0 if self.habits.nonce_from_zero else int.from_bytes(os.urandom(8), "big")
-        self._keys = sealers(suite, master, randoms, nonce=nonce)
+        self._keys = sealers(suite, master, randoms, nonce=nonce, make=self.sealer)
 
     def _verify_data(self, sender: str, messages: bytes) -> bytes:
         label = f"{sender} finished".encode()
@@ -237,7 +238,7 @@ class ScriptedPeer:
             self.refusal = refusal
             if refusal.alert is not None:
                 self._send(ALERT, bytes((2, refusal.alert)))
-        except _Ended:
+        except Ended:
             return
 
 

@@ -82,7 +82,12 @@ class Sealer:
 
 
 def sealers(
-    suite: CipherSuite, master: bytes, randoms: tuple[bytes, bytes], *, nonce: int
+    suite: CipherSuite,
+    master: bytes,
+    randoms: tuple[bytes, bytes],
+    *,
+    nonce: int,
+    make: type[Sealer] = Sealer,
 ) -> dict[str, Sealer]:
     """The protection of both directions; ``randoms`` are the client's and the server's."""
     block = prf_sm3(master, b"key expansion", randoms[1] + randoms[0], suite.key_block_bytes)
@@ -91,6 +96,6 @@ def sealers(
         parts.append((block[:size], block[size : 2 * size]))
         block = block[2 * size :]
     return {
-        role: Sealer(suite, (parts[0][i], parts[1][i], parts[2][i]), nonce)
+        role: make(suite, (parts[0][i], parts[1][i], parts[2][i]), nonce)
         for i, role in enumerate(("client", "server"))
     }
