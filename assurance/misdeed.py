@@ -1,0 +1,199 @@
+"""What a misdeed is, and the small changes that the tables are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, cast
+
+from assurance.adversary_peer import Item, Offender, Raw, Said, Ways
+from support.ends import ALL, ECC, ECDHE
+from tlcp.alerts import AlertDescription as A
+from tlcp.errors import (
+    BadRecordMAC,
+    CertificateProblem,
+    CertificateVerifyError,
+    DecodeError,
+    DecryptError,
+    IllegalParameter,
+    PeerError,
+    ProtocolVersionError,
+    RecordOverflow,
+    TLCPError,
+    TruncatedError,
+    UnexpectedMessage,
+    UnsupportedExtension,
+)
+from tlcp.suites import BulkCipher, CipherSuite
+
+__all__ = [
+    "ALL",
+    "BAD_MAC",
+    "CBC",
+    "CERTIFICATE",
+    "DECODE",
+    "DECRYPT",
+    "ECC",
+    "ECDHE",
+    "EXTENSION",
+    "FINE",
+    "GCM",
+    "ILLEGAL",
+    "OVERFLOW",
+    "ROLES",
+    "TRUNCATED",
+    "UNEXPECTED",
+    "VERSION",
+    "Act",
+    "Expected",
+    "Misdeed",
+    "Role",
+    "before",
+    "body_of",
+    "edited",
+    "honest",
+    "instead",
+    "later",
+    "numbered",
+    "with_body",
+]
+
+Role = Literal["client", "server"]
+ROLES: Final[tuple[Role, Role]] = ("client", "server")
+CBC: Final = tuple(s for s in ALL if s.cipher is BulkCipher.SM4_CBC)
+GCM: Final = tuple(s for s in ALL if s.cipher is BulkCipher.SM4_GCM)
+_HEADER = 4
+
+
+@dataclass(frozen=True)
+class Expected:
+    """How the victim ends.
+
+    Attributes:
+        error: its class; None = it does not fail, and goes on with the handshake and the data.
+        alert: that it sends; None = none.
+    """
+
+    error: type[TLCPError] | None
+    alert: A | None = None
+
+
+def _owed(error: type[PeerError]) -> Expected:
+    return Expected(error, error.alert)
+
+
+def CERTIFICATE(problem: CertificateProblem) -> Expected:
+    """A certificate is refused for that reason."""
+    return Expected(CertificateVerifyError, problem.alert)
+
+
+FINE: Final = Expected(None)
+UNEXPECTED: Final = _owed(UnexpectedMessage)
+DECODE: Final = _owed(DecodeError)
+ILLEGAL: Final = _owed(IllegalParameter)
+DECRYPT: Final = _owed(DecryptError)
+BAD_MAC: Final = _owed(BadRecordMAC)
+OVERFLOW: Final = _owed(RecordOverflow)
+VERSION: Final = _owed(ProtocolVersionError)
+EXTENSION: Final = _owed(UnsupportedExtension)
+TRUNCATED: Final = Expected(TruncatedError)
+
+Act = Callable[[], Ways]
+
+
+@dataclass(frozen=True)
+class Misdeed:
+    """One thing that a peer does and should not, or need not.
+
+    Attributes:
+        id: who/what/where, unique.
+        section: of GB/T 38636-2020, or another text, that it breaks or uses.
+        by: the offender; the victim is the other end.
+        act: gives the ways of one connection.
+        end: how the victim ends.
+        suites: in which it makes sense.
+        resumed: in a resumed handshake.
+        late: the victim has completed its handshake.
+        data: what the victim is to have got; None = what was sent before, if ``late``. Where
+            nothing fails: what it gets besides.
+        victim: settings of the victim.
+        offender: arguments of the scripted peer.
+        long: only in the long form of the run.
+    """
+
+    id: str
+    section: str
+    by: Role
+    act: Act
+    end: Expected
+    suites: tuple[CipherSuite, ...] = tuple(ALL)
+    resumed: bool = False
+    late: bool = False
+    data: bytes | None = None
+    victim: dict[str, Any] = field(default_factory=dict)
+    offender: dict[str, Any] = field(default_factory=dict)
+    long: bool = False
+
+    def __str__(self) -> str:
+        return self.id
+
+
+# ---- acts ----------------------------------------------------------------------------------
+
+
+def honest() -> Ways:
+    """Nothing wrong."""
+    return Ways()
+
+
+def body_of(item: Item) -> bytes:
+    """The body of a message."""
+    return b"".join(cast("Said", item).messages)[_HEADER:]
+
+
+def with_body(item: Item, body: bytes) -> Said:
+    """The same message with another body; its length field fits."""
+    raw = b"".join(cast("Said", item).messages)
+    return Said((raw[:1] + len(body).to_bytes(3, "big") + body,))
+
+
+def instead(name: str, give: Callable[[Offender, Item], Iterable[Item]]) -> Act:
+    """Send other things in place of one message."""
+
+    def say(peer: Offender, said: str, item: Item) -> Iterable[Item]:
+        return give(peer, item) if said == name else (item,)
+
+    return lambda: Ways(say)
+
+
+def before(name: str, *extra: Item) -> Act:
+    """Send things in front of one message."""
+    return instead(name, lambda _, item: (*extra, item))
+
+
+def edited(name: str, edit: Callable[[Offender, bytes], bytes]) -> Act:
+    """Send one message with another body."""
+    return instead(name, lambda peer, item: (with_body(item, edit(peer, body_of(item))),))
+
+
+def later(*things: Raw | Callable[[Offender], None]) -> Act:
+    """Do things when the handshake is through."""
+
+    def then(peer: Offender) -> None:
+        for thing in things:
+            if isinstance(thing, Raw):
+                peer.emit(thing)
+            else:
+                thing(peer)
+
+    return lambda: Ways(then=then)
+
+
+def numbered(rows: Iterable[Misdeed]) -> Iterator[Misdeed]:
+    """Refuse ids that come twice."""
+    seen = set[str]()
+    for row in rows:
+        if row.id in seen:
+            raise ValueError(f"two misdeeds are called {row.id}")
+        seen.add(row.id)
+        yield row
