@@ -9,35 +9,60 @@ import os
 import socket
 import threading
 from multiprocessing.connection import Connection as Pipe
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from assurance.children import memory_of
 from tlcp.context import TLCPContext
+from tlcp.sslobject import TLCPObject
 
-__all__ = ["in_asyncio", "in_threads"]
+__all__ = ["State", "in_asyncio", "in_threads"]
 
 _BACKLOG: Final = 1024
 _READ_BYTES: Final = 1 << 16
 
 
+class State(NamedTuple):
+    """How a server is.
+
+    Attributes:
+        memory_kib: what its process holds.
+        clients: that are served.
+        errors: of handlers and of the loop, since the beginning.
+        files: open descriptors.
+        objects: ends of connections that exist.
+    """
+
+    memory_kib: int
+    clients: int
+    errors: int
+    files: int
+    objects: int
+
+
 def in_asyncio(pipe: Pipe, context: TLCPContext, handshake_s: float) -> None:
-    """Say the port; then answer "memory" and "open" with numbers, until the pipe ends."""
+    """Say the port; then answer "memory" with KiB, all else with a ``State``, until the end."""
     asyncio.run(_serve(pipe, context, handshake_s))
 
 
 async def _serve(pipe: Pipe, context: TLCPContext, handshake_s: float) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
-    loop.set_exception_handler(lambda *_: None)  # a client that fails is what it is here for
-    clients = 0
+    clients = errors = 0
+
+    def complain(_: asyncio.AbstractEventLoop, __: dict[str, Any]) -> None:
+        nonlocal errors
+        errors += 1
+
+    loop.set_exception_handler(complain)
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal clients
+        nonlocal clients, errors
         clients += 1
         try:
-            with contextlib.suppress(OSError):
-                while data := await reader.read(_READ_BYTES):
-                    writer.write(data)
-                    await writer.drain()
+            while data := await reader.read(_READ_BYTES):
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            errors += 1
         finally:
             clients -= 1
             writer.close()
@@ -50,11 +75,13 @@ async def _serve(pipe: Pipe, context: TLCPContext, handshake_s: float) -> None:
         except EOFError:
             over.set()
             return
+        gc.collect()
         if what == "memory":
-            gc.collect()
             pipe.send(memory_of(os.getpid()))
-        else:
-            pipe.send(clients)
+            return
+        objects = sum(isinstance(one, TLCPObject) for one in gc.get_objects())
+        files = len(os.listdir("/proc/self/fd"))
+        pipe.send(State(memory_of(os.getpid()), clients, errors, files, objects))
 
     server = await asyncio.start_server(
         echo,
