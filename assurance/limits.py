@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from assurance.children import Child, percentile
 from assurance.figures import Result, Tell
@@ -17,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from assurance import servers
 from assurance.limits_hostile import KINDS, attack
+from assurance.limits_serve import Serve
 from support import ends
 from support.holding import BOUND_BYTES, LEFT, held_by_one
 from support.sockets import client_context, dial, server_context
@@ -47,16 +47,20 @@ class _Seen:
 
 
 def run(*, long: bool, tell: Tell) -> Result:
-    """Attack a server on asyncio and one with threads."""
+    """Attack a server on asyncio, one with threads, and the program ``tlcp serve``."""
     result = Result()
-    seconds = 60.0 if long else 5.0
+    seconds = 60.0 if long else 4.0
     for name, work, most in (
         ("asyncio", servers.in_asyncio, Limits().concurrent_handshakes),
         ("threads", servers.in_threads, 400),
     ):
         tell(f"{name}: {_HOSTILE} hostile clients, {seconds:g} s")
         limits = Limits(handshake_s=_HANDSHAKE_S, concurrent_handshakes=most)
-        _attacked(result, name, work, server_context(limits=limits), seconds)
+        with Child(work, server_context(limits=limits), _HANDSHAKE_S) as server:
+            _attacked(result, name, server, client_context(), seconds)
+    tell(f"tlcp serve: {_HOSTILE} hostile clients, {seconds:g} s")
+    with Serve() as program:
+        _attacked(result, "tlcp serve", program, program.context, seconds)
     result.add("kinds of hostile clients", len(KINDS))
     for what, feed in LEFT.items():
         held = held_by_one(feed, ends.server) / 1024
@@ -65,35 +69,34 @@ def run(*, long: bool, tell: Tell) -> Result:
 
 
 def _attacked(
-    result: Result, name: str, work: Callable[..., None], context: TLCPContext, seconds: float
+    result: Result, name: str, server: Child | Serve, context: TLCPContext, seconds: float
 ) -> None:
-    with Child(work, context, _HANDSHAKE_S) as server:
-        port = server.hear()
-        _honest(port, 1.0)  # warm
-        calm, before_kib = _honest(port, 3.0), server.ask("memory")
-        with Child(attack, port, _HOSTILE) as enemies:
-            enemies.hear()
-            seen, most_kib = _honest(port, seconds), 0
-            most_kib = server.ask("memory")
-            connections = enemies.ask("how many")
-        after = _honest(port, 1.0)
-        result.add(f"{name}: hostile connections in {seconds:g} s", connections, least=_HOSTILE)
-        result.add(f"{name}: honest connections meanwhile", len(seen.times_ms), least=1)
-        result.add(f"{name}: of them served", seen.success, "%", least=100)
-        result.add(f"{name}: p50 in peace", percentile(calm.times_ms, 50), "ms")
-        result.add(f"{name}: p99 in peace", percentile(calm.times_ms, 99), "ms")
-        result.add(f"{name}: p50 under attack", percentile(seen.times_ms, 50), "ms")
-        p99 = percentile(seen.times_ms, 99)
-        result.add(f"{name}: p99 under attack", p99, "ms", most=_P99_MOST_MS)
-        grown = max(0, most_kib - before_kib) / 1024
-        result.add(f"{name}: memory under attack", grown, "MiB", most=_HOSTILE * 0.75)
-        result.add(f"{name}: served afterwards", after.success, "%", least=100)
-        result.failures += [f"{name}: an honest client: {e}" for e in sorted(set(seen.errors))[:5]]
+    port = server.hear()
+    _honest(port, context, 0.5)  # warm
+    calm, before_kib = _honest(port, context, 2.0), server.ask("memory")
+    with Child(attack, port, _HOSTILE) as enemies:
+        enemies.hear()
+        seen = _honest(port, context, seconds)
+        most_kib = server.ask("memory")
+        connections = enemies.ask("how many")
+    after = _honest(port, context, 1.0)
+    result.add(f"{name}: hostile connections in {seconds:g} s", connections, least=_HOSTILE)
+    result.add(f"{name}: honest connections meanwhile", len(seen.times_ms), least=1)
+    result.add(f"{name}: of them served", seen.success, "%", least=100)
+    result.add(f"{name}: p50 in peace", percentile(calm.times_ms, 50), "ms")
+    result.add(f"{name}: p99 in peace", percentile(calm.times_ms, 99), "ms")
+    result.add(f"{name}: p50 under attack", percentile(seen.times_ms, 50), "ms")
+    p99 = percentile(seen.times_ms, 99)
+    result.add(f"{name}: p99 under attack", p99, "ms", most=_P99_MOST_MS)
+    grown = max(0, most_kib - before_kib) / 1024
+    result.add(f"{name}: memory under attack", grown, "MiB", most=_HOSTILE * 0.75)
+    result.add(f"{name}: served afterwards", after.success, "%", least=100)
+    result.failures += [f"{name}: an honest client: {e}" for e in sorted(set(seen.errors))[:5]]
 
 
-def _honest(port: int, seconds: float) -> _Seen:
+def _honest(port: int, context: TLCPContext, seconds: float) -> _Seen:
     """Clients that come, say a kilobyte and go, one after the other in each thread."""
-    seen, context, until = _Seen(), client_context(), time.monotonic() + seconds
+    seen, until = _Seen(), time.monotonic() + seconds
 
     def work() -> None:
         while time.monotonic() < until:
@@ -113,7 +116,7 @@ def _honest(port: int, seconds: float) -> _Seen:
     return seen
 
 
-def _once(port: int, context: Any) -> None:
+def _once(port: int, context: TLCPContext) -> None:
     with dial(("127.0.0.1", port), context, session=None) as stream:
         stream.settimeout(_MOST_S)
         stream.sendall(bytes(1024))

@@ -89,9 +89,7 @@ def _soak(result: Result, tell: Tell, idle: int, active: int, seconds: float) ->
         result.add("open files left over in the end", after.files - before.files, most=0)
 
 
-def _busy(
-    result: Result, server: Child, port: int, idle: int, active: int, seconds: float
-) -> None:
+def _busy(result: Result, server: Child, port: int, idle: int, active: int, seconds: float) -> None:
     contexts = [client_context(tickets=tickets) for tickets in (False, True)]
     memory, most = list[int](), 0
     with Child(work, port, contexts, active) as workers:
