@@ -11,7 +11,7 @@ from assurance.misdeed import Misdeed
 from peers.scripted.peer import Remembered
 from support.ends import HOST, Side, config, drain
 from tlcp.connection import Connection
-from tlcp.errors import InternalError, TLCPError
+from tlcp.errors import CertificateVerifyError, InternalError, TLCPError
 from tlcp.events import TracedMessage
 from tlcp.record.protect import _Batches
 from tlcp.registry import ContentType
@@ -176,6 +176,9 @@ def complaints(misdeed: Misdeed, meeting: Meeting) -> Iterator[str]:
     if type(side.error) is not wanted.error:
         yield f"{wanted.error.__name__} was due, and it is {side.error!r}"
         return
+    problem = side.error.problem if isinstance(side.error, CertificateVerifyError) else None
+    if problem is not wanted.problem:
+        yield f"{wanted.problem} was due, and it is {problem}: {side.error}"
     alerts = [] if wanted.alert is None else [(2, int(wanted.alert))]
     fatal = [alert for alert in meeting.alerts if alert[0] == 2]
     if fatal != alerts:

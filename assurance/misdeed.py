@@ -72,10 +72,12 @@ class Expected:
     Attributes:
         error: its class; None = it does not fail, and goes on with the handshake and the data.
         alert: that it sends; None = none.
+        problem: what is wrong with a certificate, where that is the error.
     """
 
     error: type[TLCPError] | None
     alert: A | None = None
+    problem: CertificateProblem | None = None
 
 
 def _owed(error: type[PeerError]) -> Expected:
@@ -84,7 +86,7 @@ def _owed(error: type[PeerError]) -> Expected:
 
 def CERTIFICATE(problem: CertificateProblem) -> Expected:
     """A certificate is refused for that reason."""
-    return Expected(CertificateVerifyError, problem.alert)
+    return Expected(CertificateVerifyError, problem.alert, problem)
 
 
 FINE: Final = Expected(None)

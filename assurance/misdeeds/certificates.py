@@ -129,7 +129,12 @@ def _lists(role: Role) -> Iterator[Misdeed]:
         "one-of-60000-bytes": (
             lambda found: [*found, b"\x30\x82\xea\x60" + bytes(60000)], CERTIFICATE(P.MALFORMED)),
         "20000-of-1-byte": (lambda _: [b"x"] * 20000, OVERFLOW),
-        "16000-of-1-byte": (lambda _: [b"x"] * 16000, CERTIFICATE(P.MALFORMED)),
+        "32-in-all": (lambda found: [*found, *[world().ca.certificate.der] * 30], FINE),
+        "33-in-all": (
+            lambda found: [*found, *[world().ca.certificate.der] * 31],
+            CERTIFICATE(P.CHAIN_TOO_LONG),
+        ),
+        "16000-of-1-byte": (lambda _: [b"x"] * 16000, CERTIFICATE(P.CHAIN_TOO_LONG)),
     }  # fmt: skip
     for name, (edit, end) in rows.items():
         yield _row(role, f"list/{name}", _with_list(edit), end)
@@ -326,13 +331,13 @@ def _unbelievable(role: Role) -> Iterator[Misdeed]:
 
 def _many(role: Role) -> Iterator[Misdeed]:
     """Long chains, and many that look alike: bounded work, and no answer but a refusal."""
-    deep = [ca(f"L{i}", f"L{i + 1}") for i in range(30)] + [ca("L30")]
-    alike = [ca(f"Sub{i}", "Gone", dn="CN=Sub", key=f"Sub{i % 4}") for i in range(90)]
+    deep = [ca(f"L{i}", f"L{i + 1}") for i in range(25)] + [ca("L25")]
+    alike = [ca(f"Sub{i}", "Gone", dn="CN=Sub", key=f"Sub{i % 4}") for i in range(30)]
     rows = {
-        "30-intermediates": _chain(P.CHAIN_TOO_LONG, *deep, both={"issuer": "L0"}),
-        "90-look-alikes": _chain(P.CHAIN_TOO_LONG, *alike, both={"issuer": "Sub0"}),
+        "26-intermediates": _chain(P.CHAIN_TOO_LONG, *deep, both={"issuer": "L0"}),
+        "30-look-alikes": _chain(P.BAD_SIGNATURE, *alike, both={"issuer": "Sub0"}),
         "4-that-issue-each-other": _chain(
-            P.CHAIN_TOO_LONG,
+            P.UNKNOWN_CA,
             *(ca(f"{a}{b}", dn=f"CN={a}", key=a, issuer_dn=f"CN={b}", signer=b)
               for a in "ABCD" for b in "ABCD" if a != b),
             both={"issuer": "AB"},
