@@ -122,6 +122,10 @@ CASES = (
     Case("mappings that cannot be read", _MAPS,
          _line("1", "1", "1", a={"raw": (("2.5.29.33", True, b"\x30\x02\x30\x00"),)}),
          Problem.INVALID_POLICY, text="cannot be read"),
+    Case("mapping where no policy is left", _MAPS,
+         _line("", "1", "1", a={"demand": 9}, b={"maps": ("1>2",)})),
+    Case("a policy twice, where they matter", "RFC 5280 4.2.1.4",
+         _line("1 1", "1", "1", a=_DEMANDED), Problem.INVALID_POLICY, text="names a policy twice"),
     # asked for
     Case("asked for and there", _WANTED, _line("1", "1", "1"), policies=("1",)),
     Case("asked for and not there", _WANTED, _line("1", "1", "1"), _NONE, policies=("2",),
