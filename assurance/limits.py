@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 import time
@@ -19,7 +20,7 @@ from assurance.limits_hostile import KINDS, attack
 from assurance.limits_serve import Serve
 from support import ends
 from support.holding import BOUND_BYTES, LEFT, held_by_one
-from support.sockets import client_context, dial, server_context
+from support.sockets import client_context, server_context
 from tlcp.config import Limits
 from tlcp.context import TLCPContext
 
@@ -117,8 +118,9 @@ def _honest(port: int, context: TLCPContext, seconds: float) -> _Seen:
 
 
 def _once(port: int, context: TLCPContext) -> None:
-    with dial(("127.0.0.1", port), context, session=None) as stream:
-        stream.settimeout(_MOST_S)
+    sock = socket.create_connection(("127.0.0.1", port), _MOST_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with context.wrap_socket(sock, server_hostname="127.0.0.1") as stream:
         stream.sendall(bytes(1024))
         got = 0
         while got < 1024:

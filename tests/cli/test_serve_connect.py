@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import socket
+import ssl
 import stat
 import struct
 import subprocess
@@ -441,6 +443,29 @@ def test_a_full_server_ends_its_oldest_handshake(folder: Path) -> None:
             assert run(*client, data=b"x").stdout == b"x"
         assert "refused" in server.line()
         assert "CN=a client" in server.line()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nX: ", b"x"])
+def test_a_full_server_ends_its_most_silent_client(
+    pki: PKI, folder: Path, tmp_path: Path, said: bytes
+) -> None:
+    """Nor can clients keep the others out who shake hands first, or dribble a request."""
+    words: list[str | Path] = ["--pki", folder, "--name", "server", "--max-clients", "1"]
+    words += ["--www", tmp_path] if said.startswith(b"GET") else []
+    context = _context(pki, server=False)
+    with serving(*words) as server:
+        address = "localhost", server.port
+        with create_connection(address, context, timeout=LIMIT_S) as silent:
+            silent.sendall(said)
+            with create_connection(address, context, timeout=LIMIT_S) as other:
+                other.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                assert other.recv(1 << 16)
+            silent.settimeout(LIMIT_S)
+            with contextlib.suppress(ssl.SSLError):  # its end, whichever way
+                while silent.recv(1 << 16):
+                    pass
+        lines = [server.line() for _ in range(3)]
+    assert any("ended: it had to make room for another client" in line for line in lines), lines
 
 
 def test_a_client_idle_for_too_long_is_dropped(pki: PKI, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import signal
 import socket
 import threading
@@ -36,6 +37,7 @@ __all__ = ["serve"]
 
 _CHUNK_BYTES = 1 << 18
 _BACKLOG = 128
+_REST_S = 1.0  # a client that is silent for longer may lose its place to a new one
 _BREATH_S = 0.05  # between attempts when the system has no descriptors or threads left
 
 
@@ -85,7 +87,11 @@ _BREATH_S = 0.05  # between attempts when the system has no descriptors or threa
 )
 @click.option("--verbose", "-v", is_flag=True, help="Tell also what each client looks like.")
 @click.option(
-    "--max-clients", type=click.IntRange(min=1), default=100, show_default=True, help="At a time."
+    "--max-clients",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="At a time; for one more, the oldest handshake or the most silent client must go.",
 )
 @click.option(
     "--idle-timeout",
@@ -197,6 +203,8 @@ class _Server:
         self.recorder: Recorder | None = None
         self._lock = threading.Lock()
         self._handshaking: dict[int, socket.socket] = {}  # by number, oldest first
+        self._served: dict[int, tuple[float, socket.socket]] = {}  # and when each was active
+        self._made_room: set[int] = set()
 
     def accept_some(self, listener: socket.socket, count: int) -> int:
         """Serve so many clients, one after the other; the exit code."""
@@ -211,9 +219,10 @@ class _Server:
             try:
                 sock, peer = listener.accept()
                 number += 1
-                if not slots.acquire(blocking=False):
+                wait_s = 0.0
+                while not slots.acquire(timeout=wait_s):
                     self._evict()
-                    slots.acquire()
+                    wait_s = _BREATH_S
                 threading.Thread(
                     target=self._in_thread, args=(sock, peer, number, slots), daemon=True
                 ).start()
@@ -226,12 +235,25 @@ class _Server:
                 time.sleep(_BREATH_S)
 
     def _evict(self) -> None:
-        """Make room: who has been in the handshake for longest must go."""
+        """Make room: who has been in the handshake for longest must go, or silent for longest."""
         with self._lock:
-            oldest = next(iter(self._handshaking.values()), None)
-            if oldest is not None:
-                with contextlib.suppress(OSError):  # its thread sees the end and frees the place
-                    oldest.shutdown(socket.SHUT_RDWR)
+            number = next(iter(self._handshaking), 0)  # they count from 1
+            if number:
+                stream = self._handshaking[number]
+            elif self._served:
+                number = min(self._served, key=lambda one: self._served[one][0])
+                since, stream = self._served[number]
+                if time.monotonic() - since < _REST_S:
+                    return
+            else:
+                return
+            self._made_room.add(number)
+            with contextlib.suppress(OSError):  # its thread sees the end and frees the place
+                socket.socket.shutdown(stream, socket.SHUT_RDWR)
+
+    def _note_active(self, number: int, stream: TLCPSocket) -> None:
+        with self._lock:
+            self._served[number] = time.monotonic(), stream
 
     def _in_thread(
         self, sock: socket.socket, peer: Any, number: int, slots: threading.BoundedSemaphore
@@ -293,11 +315,22 @@ class _Server:
 
     def _serve(self, stream: TLCPSocket, peer: Any, number: int, where: str) -> None:
         stream.settimeout(self._idle_timeout_s)
-        if self._www is not None:
-            serve_files(stream, peer, self._www, lambda line: self._say(number, where, line))
-            return
-        while data := stream.recv(_CHUNK_BYTES):
-            stream.sendall(data)
+
+        def note_active() -> None:
+            self._note_active(number, stream)
+
+        note_active()
+        try:
+            if self._www is not None:
+                log = functools.partial(self._say, number, where)
+                serve_files(stream, peer, self._www, log, note_active)
+                return
+            while data := stream.recv(_CHUNK_BYTES):
+                note_active()
+                stream.sendall(data)
+        finally:
+            with self._lock:
+                del self._served[number]
 
     def _fail(
         self, error: Exception, number: int, where: str, trace: Trace, *, begun: bool
@@ -307,6 +340,10 @@ class _Server:
             limit = self._idle_timeout_s if begun else self._common.timeout
             what = "the client was silent" if begun else "the handshake was not through"
             failure.what = f"{what} after {limit:g} s"
+        with self._lock:
+            if number in self._made_room:
+                self._made_room.discard(number)
+                failure.what, failure.hint = "it had to make room for another client", ""
         trace.note("failed", failure.as_dict())
         self._say(number, where, f"{'ended' if begun else 'refused'}: {failure.one_line()}")
 

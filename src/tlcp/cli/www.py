@@ -17,7 +17,11 @@ __all__ = ["serve_files"]
 
 
 def serve_files(
-    stream: TLCPSocket, peer: tuple[Any, ...], directory: Path, log: Callable[[str], None]
+    stream: TLCPSocket,
+    peer: tuple[Any, ...],
+    directory: Path,
+    log: Callable[[str], None],
+    note_active: Callable[[], None],
 ) -> None:
     """Answer HTTP requests on a connection until either side closes it.
 
@@ -26,17 +30,22 @@ def serve_files(
         peer: the client's socket address.
         directory: what is served; nothing outside, not by symbolic links either.
         log: gets one line per request.
+        note_active: called when a request is whole, and while its answer is taken.
 
     Raises:
         TLCPError, OSError: the connection broke.
     """
-    functools.partial(_Handler, directory=str(directory), log=log)(stream, peer, None)
+    handler = functools.partial(
+        _Handler, directory=str(directory), log=log, note_active=note_active
+    )
+    handler(stream, peer, None)
 
 
 _INDEX_PAGES = ("index.html", "index.htm")  # what the base class looks for in a directory
 
 
 _PATH_CHARACTERS = 4096
+_CHUNK_BYTES = 1 << 18
 
 
 def _is_special(path: str) -> bool:
@@ -49,8 +58,14 @@ class _Handler(SimpleHTTPRequestHandler):
     wbufsize = 1 << 16  # headers and the first of the body in one record
     server_version, sys_version = f"tlcp/{__version__}", ""
 
-    def __init__(self, *args: Any, log: Callable[[str], None], **named: Any) -> None:
-        self._log = log
+    def __init__(
+        self,
+        *args: Any,
+        log: Callable[[str], None],
+        note_active: Callable[[], None],
+        **named: Any,
+    ) -> None:
+        self._log, self._note_active = log, note_active
         super().__init__(*args, **named)
 
     def send_head(self) -> io.BytesIO | IO[bytes] | None:  # type: ignore[override]
@@ -69,6 +84,13 @@ class _Handler(SimpleHTTPRequestHandler):
         except ValueError:  # a NUL
             return False
 
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        """As the base class; a client that takes a long file slowly is not silent."""
+        while data := source.read(_CHUNK_BYTES):
+            outputfile.write(data)
+            self._note_active()
+
     def log_message(self, format: str, *args: Any) -> None:
         """One line for each request."""
+        self._note_active()
         self._log(format % args)
