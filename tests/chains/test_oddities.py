@@ -163,6 +163,7 @@ def test_the_page_tells_of_nothing_else() -> None:
 @pytest.mark.parametrize("option", ["default", "error"])
 def test_programs_hear_no_warnings_of_their_peers_certificates(option: str, tmp_path: Path) -> None:
     odd = [leaf(der=((SERIAL, b"\2\1\0"),)), leaf(dn="C=CHN,CN=x")]
+    odd += [leaf(dn="C=CHN,CN=*", strings=19)]  # read by way of a copy
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for number, one in enumerate(odd):
@@ -176,4 +177,4 @@ def test_programs_hear_no_warnings_of_their_peers_certificates(option: str, tmp_
     )
     command = [sys.executable, "-W", option, "-c", program, *map(str, sorted(tmp_path.iterdir()))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.stderr, done.stdout) == ("", "CN=leaf\nCN=x,C=CHN\n")
+    assert (done.stderr, done.stdout) == ("", "CN=leaf\nCN=x,C=CHN\nCN=*,C=CHN\n")

@@ -8,6 +8,8 @@ Spec: RFC 5280 4.1; GB/T 20518-2018 (profile), GM/T 0006-2012 (object identifier
 
 from __future__ import annotations
 
+import re
+import warnings
 from dataclasses import replace
 from typing import Annotated, Final
 
@@ -37,6 +39,9 @@ __all__ = [
     "raw_extensions",
     "readable_copy",
 ]
+
+# As in ``certificate.py``: nobody can do anything about a peer's names of odd lengths.
+warnings.filterwarnings("ignore", category=UserWarning, module=re.escape(__name__))
 
 _NOT_CA: Final = bytes.fromhex("3003010100")  # BasicConstraints with FALSE written out
 SM2_SIGN_WITH_SM3: Final = ObjectIdentifier("1.2.156.10197.1.501")
