@@ -43,7 +43,7 @@ from tlcp.x509.lazy import lazy
 from tlcp.x509.signatures import verify_other_signature, verify_signature
 from tlcp.x509.skeleton import cut_certificate
 
-__all__ = ["Certificate", "load_pem_certificates"]
+__all__ = ["Certificate", "load_pem_certificates", "readable"]
 
 # The parser warns of what the peers' CAs do wrong (serial numbers, lengths of names). No program
 # can do anything about it, and one that makes errors of warnings must not refuse them for it.
@@ -418,7 +418,7 @@ class Certificate:
     def __str__(self) -> str:
         """Give a short name: "CN=localhost", or the whole subject, or the serial number."""
         if self.common_name:
-            return _readable(f"CN={self.common_name}")
+            return readable(f"CN={self.common_name}")
         return self.subject_text or f"serial {self.serial_number:x}"
 
     def __repr__(self) -> str:
@@ -427,12 +427,12 @@ class Certificate:
     @lazy
     def issuer_text(self) -> str:
         """The issuer as in RFC 4514, fit for an error text."""
-        return _readable(self.issuer.rfc4514_string())
+        return readable(self.issuer.rfc4514_string())
 
     @lazy
     def subject_text(self) -> str:
         """The subject as in RFC 4514, fit for an error text."""
-        return _readable(self.subject.rfc4514_string())
+        return readable(self.subject.rfc4514_string())
 
     def __eq__(self, other: object) -> bool:
         return self.der == other.der if isinstance(other, Certificate) else NotImplemented
@@ -524,7 +524,7 @@ def load_pem_certificates(pem: bytes) -> tuple[Certificate, ...]:
     return tuple(loaded)
 
 
-def _readable(name: str) -> str:
+def readable(name: str) -> str:
     """A name of the peer's choice with nothing in it that could harm a terminal or flood a log."""
     shown = name[:_NAME_CHARACTERS] + ("..." if len(name) > _NAME_CHARACTERS else "")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)

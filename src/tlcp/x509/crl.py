@@ -22,7 +22,7 @@ from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 from tlcp.crypto.pem import is_pem, split_pem
 from tlcp.errors import ConfigError
 from tlcp.x509.algorithms import SIGNATURE_SCHEMES, Scheme
-from tlcp.x509.certificate import Certificate
+from tlcp.x509.certificate import Certificate, readable
 from tlcp.x509.dn import CanonicalName, canonical_name
 from tlcp.x509.signatures import holds
 
@@ -95,7 +95,7 @@ class RevocationList:
             crl = x509.load_der_x509_crl(der)
             extensions = list(crl.extensions)
             issuer = canonical_name(crl.issuer)
-            text = crl.issuer.rfc4514_string()
+            text = readable(crl.issuer.rfc4514_string())
             revoked = {entry.serial_number: _entry(entry, text) for entry in crl}
             next_update = crl.next_update_utc
             made = crl.last_update_utc

@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError, DecodeError
-from tlcp.x509.certificate import Certificate
+from tlcp.x509.certificate import Certificate, readable
 from tlcp.x509.crl import RevocationList
 from tlcp.x509.dn import CanonicalName, canonical_name
 from tlcp.x509.links import CA
@@ -247,13 +247,14 @@ class Checker:
             reasons.append("the certificate names no OCSP responder")
         request = build_ocsp_request([OcspCertId.of(certificate.serial_number, issuer)])
         for url in urls:
+            place = readable(url)
             try:
                 response = OcspResponse.from_der(policy.fetch(url, request))
             except (OSError, DecodeError) as error:
                 what = error.what if isinstance(error, DecodeError) else error
-                reasons.append(f"OCSP of {url}: {what}")
+                reasons.append(f"OCSP of {place}: {what}")
                 continue
-            if self._by_answer(response, f"OCSP of {url}", *told):
+            if self._by_answer(response, f"OCSP of {place}", *told):
                 policy.remember(certificate, issuer, response)
                 return True
         return False
