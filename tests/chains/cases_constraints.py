@@ -80,6 +80,10 @@ _TABLES = (
         ("ip:2001:db8::/32", "ip:2001:db8:1::1", _IN, _EXCLUDED),
         ("ip:2001:db8::/32", "ip:2001:db9::1", _OUT, _IN),
         ("ip:2001:db8::/32", "ip:192.0.2.1", _OUT, _IN),
+        ("ip:192.0.2.0/24", "ip:::ffff:192.0.2.1", _OUT, _EXCLUDED),
+        ("ip:192.0.2.0/24", "ip:::ffff:192.0.3.1", _OUT, _IN),
+        ("ip:::ffff:0:0/96", "ip:::ffff:192.0.2.1", _IN, _EXCLUDED),
+        ("ip:::/0", "ip:::ffff:192.0.2.1", _IN, _EXCLUDED),
         ("ip:192.0.2.0/24", "dns:192.0.2.1", _IN, _IN),
     )),
     *_table(_EMAIL, (

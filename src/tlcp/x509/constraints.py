@@ -116,7 +116,7 @@ class _Check:
             self.work.compare_names(_weight(name) * (len(permitted or ()) + len(excluded)))
             self._check_readable(certificate, name)
             value, overlaps, contains = _value(name), _overlaps(form), _COMPARED[form]
-            if any(overlaps(base, value) for base in excluded):
+            if any(overlaps(base, one) for one in _stands_for(value) for base in excluded):
                 raise self._refused(certificate, name, CertificateProblem.NAME_EXCLUDED)
             if permitted is not None and not any(contains(base, value) for base in permitted):
                 raise self._refused(certificate, name, CertificateProblem.NAME_NOT_PERMITTED)
@@ -219,6 +219,12 @@ def _value(name: x509.GeneralName) -> Any:
         local, _, host = name.value.rpartition("@")
         return local, host.lower()
     return name.value.lower() if isinstance(name, x509.DNSName) else name.value
+
+
+def _stands_for(value: Any) -> tuple[Any, ...]:
+    """What a name leads to: whoever connects to ``::ffff:10.0.0.1`` is connected to 10.0.0.1."""
+    mapped = value.ipv4_mapped if isinstance(value, ipaddress.IPv6Address) else None
+    return (value,) if mapped is None else (value, mapped)
 
 
 def _overlaps(form: type[x509.GeneralName]) -> Callable[[Any, Any], bool]:
