@@ -172,6 +172,10 @@ def verify_chain(
     return search.run()
 
 
+#: DER of the certificate; key, name and usage of its issuer.
+_Asked = tuple[bytes, bytes, bytes, frozenset[str] | None]
+
+
 class _Refusal(NamedTuple):
     """A link that was not taken."""
 
@@ -199,7 +203,7 @@ class _Search:
         self.work = Work(rules.owner, leaf)
         self.refusals: list[_Refusal] = []
         self.signed: dict[tuple[bytes, bytes], CertificateVerifyError | None] = {}
-        self.asked: dict[tuple[bytes, bytes], CertificateVerifyError | None] = {}
+        self.asked: dict[_Asked, CertificateVerifyError | None] = {}
         self.sent = tuple(dict.fromkeys(intermediates))
         self.by_subject: dict[bytes, list[Certificate]] = {}
         for one in self.sent:
@@ -331,10 +335,13 @@ class _Search:
         return True
 
     def ask_about(self, certificate: Certificate, issuer: Certificate) -> None:
-        """Ask once about each certificate whether it is revoked."""
+        """Ask once about each certificate whether it is revoked.
+
+        Once more where its issuer may have another answer: one that may not sign lists has none.
+        """
         if self.revocation is None:
             return
-        link = certificate.der, issuer.key_info
+        link = certificate.der, issuer.key_info, issuer.subject_der, issuer.key_usage
         if link not in self.asked:
             which, now = self.role(certificate), self.rules.now
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 
@@ -110,3 +111,21 @@ def test_both_certificates_of_a_pair_are_asked_about(place: str) -> None:
     assert caught.value.problem is Problem.REVOKED
     wanted = {"sign": "signing certificate", "enc": "encryption certificate"}
     assert caught.value.which == wanted[place]
+
+
+def test_issuers_of_one_key_are_asked_about_apart() -> None:
+    """Renewed with another keyUsage, it may sign lists, or may no longer."""
+    root = mint_ca("Root")
+    old = mint_ca("Sub", root, usages=["keyCertSign"])
+    new = mint_ca("Sub", root, key_name="Sub")
+    leaf = mint_leaf("x", old)
+
+    class OnlyThe(Asked):
+        def check(self, certificate: Certificate, issuer: Certificate, **more: Any) -> None:
+            super().check(certificate, issuer, **more)
+            if certificate == leaf.cert and issuer != new.cert:
+                raise CertificateVerifyError(Problem.REVOCATION_UNKNOWN, "no lists of this one")
+
+    for sent in ([old, new], [new, old]):
+        asked = OnlyThe()
+        assert path(leaf, sent, [root], asked) == ["x", "Sub", "Root"]
