@@ -15,7 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from chains.making import NOW, Cert, build, leaf, root
+from chains.making import NOW, Cert, build, ca, leaf, root
 from revocation.making import crl
 from tlcp.context.ocsp_fetch import fetch_ocsp
 from tlcp.errors import CertificateProblem, CertificateVerifyError
@@ -128,3 +128,34 @@ def test_a_lists_issuer_is_no_escape() -> None:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Sub\x1b[2J\n")])
     made = RevocationList.from_der(crl("sm2", issuer=name))
     assert made.issuer_text == r"CN=Sub\x1b[2J\n"
+
+
+def test_questions_of_one_handshake_are_counted() -> None:
+    """A hostile CA sends sixty certificates of one CA below it, each with another responder."""
+    asked = list[str]()
+
+    def fetch(url: str, _: bytes) -> bytes:
+        asked.append(url)
+        raise OSError("nobody there")
+
+    certs: dict[str, Cert] = {"Root": root()}
+    for number in range(60):
+        uris = (x509.UniformResourceIdentifier(f"http://{number}-{at}.example/") for at in (1, 2))
+        access = x509.AuthorityInformationAccess(
+            [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, uri) for uri in uris]
+        )
+        raw = ((access.oid.dotted_string, False, access.public_bytes()),)
+        certs[f"Sub{number}"] = ca(f"Sub{number}", "Root", dn="CN=Sub", key="Sub", raw=raw)
+    certs["leaf"] = leaf("Sub0", raw=raw)
+    made = {name: build(one, certs, "sm2") for name, one in certs.items()}
+    with pytest.raises(CertificateVerifyError) as caught:
+        verify_chain(
+            made["leaf"],
+            [made[f"Sub{number}"] for number in range(60)],
+            TrustStore([made["Root"]]),
+            now=NOW,
+            purpose="server",
+            revocation=RevocationPolicy(fetch=fetch, scope="chain").checker(),
+        )
+    assert caught.value.problem is CertificateProblem.REVOCATION_UNKNOWN
+    assert 2 <= len(asked) <= 16

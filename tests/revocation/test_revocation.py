@@ -26,6 +26,7 @@ from tlcp.x509.revocation import RevocationPolicy
 from tlcp.x509.trust import TrustStore
 
 KINDS = pytest.mark.parametrize("kind", ["sm2", "ecdsa"])
+LAST = datetime.datetime(9999, 12, 31, 12, tzinfo=datetime.UTC)
 REVOKED, UNKNOWN = CertificateProblem.REVOKED, CertificateProblem.REVOCATION_UNKNOWN
 Made = Callable[[Kind], Any]
 
@@ -117,9 +118,35 @@ CASES = [
     Case("expired list", UNKNOWN, "has expired", lists=(a_list(next_update=NOW - DAY / 2),)),
     Case(
         "expired list that revokes",
+        REVOKED,
+        lists=(a_list("leaf", next_update=NOW - DAY / 2),),
+    ),
+    Case(
+        "expired list that revokes, soft",
+        REVOKED,
+        lists=(a_list("leaf", next_update=NOW - DAY / 2),),
+        more=SOFT,
+    ),
+    Case(
+        "expired list that revokes, by a stranger",
         UNKNOWN,
         "has expired",
+        lists=(a_list("leaf", next_update=NOW - DAY / 2, key="Sub2"),),
+    ),
+    Case(
+        "expired list that revokes, and a newer one that does not",
+        UNKNOWN,
+        "has expired",
+        lists=(
+            a_list("leaf", next_update=NOW - DAY / 2),
+            a_list(next_update=NOW - DAY / 4, crl_number=2),
+        ),
+    ),
+    Case(
+        "expired list that revokes, stapled good",
+        None,
         lists=(a_list("leaf", next_update=NOW - DAY / 2),),
+        stapled=an_answer(),
     ),
     Case("expired and valid list", None, lists=(a_list(next_update=NOW - DAY / 2), a_list())),
     Case(
@@ -228,9 +255,26 @@ CASES = [
     Case("stapled, expired", UNKNOWN, "expired", stapled=an_answer(begin=-2, end=-1)),
     Case(
         "stapled revoked, expired",
+        REVOKED,
+        stapled=an_answer("revoked", begin=-2, end=-1),
+    ),
+    Case(
+        "stapled revoked, expired, soft",
+        REVOKED,
+        stapled=an_answer("revoked", begin=-2, end=-1),
+        more=SOFT,
+    ),
+    Case(
+        "stapled revoked, expired, by a stranger",
         UNKNOWN,
         "expired",
-        stapled=an_answer("revoked", begin=-2, end=-1),
+        stapled=an_answer("revoked", begin=-2, end=-1, by="Stranger"),
+    ),
+    Case(
+        "stapled, of the year 9999",
+        UNKNOWN,
+        "of the future",
+        stapled=an_answer("revoked", begin=(LAST - NOW) / DAY, end=None),
     ),
     Case("stapled, of the future", UNKNOWN, "of the future", stapled=an_answer(begin=0.1)),
     Case("stapled, no end, fresh", None, stapled=an_answer(begin=-0.5, end=None)),
@@ -571,3 +615,9 @@ def test_entries_tell_since_when_and_why() -> None:
     )
     with pytest.raises(CertificateVerifyError, match=r"2026-11-22 12:00 UTC, reason cessation"):
         ask("sm2", lists=(der,))
+
+
+def test_a_list_of_an_unknown_version_is_an_error_of_ours() -> None:
+    der = crl("sm2", 5)
+    with pytest.raises(ConfigError, match="version"):
+        RevocationList.from_der(der.replace(b"\x02\x01\x01\x30", b"\x02\x01\x02\x30", 1))

@@ -99,7 +99,9 @@ class RevocationList:
             revoked = {entry.serial_number: _entry(entry, text) for entry in crl}
             next_update = crl.next_update_utc
             made = crl.last_update_utc
-        except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        except ConfigError:
+            raise
+        except Exception as error:  # the parser raises ValueError, x509.InvalidVersion and more
             raise ConfigError(
                 f"{source} holds no revocation list that can be read: {_first_line(error)}; "
                 'expected DER, or PEM with the label "X509 CRL"'

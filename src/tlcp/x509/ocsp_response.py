@@ -96,7 +96,9 @@ class OcspResponse:
                 if extension.critical:
                     oid = extension.oid.dotted_string
                     raise ValueError(f"it has the critical extension {oid}, which is not known")
-        except (ValueError, x509.DuplicateExtension) as error:
+        except DecodeError:
+            raise
+        except Exception as error:  # the parser raises ValueError, x509.* and more
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DecodeError(
                 f"the OCSP response cannot be read: {why}", expected="the DER of RFC 6960 4.2.1"

@@ -2,7 +2,9 @@
 
 Everything that is at hand is looked at, and "revoked" beats "good": whoever has stolen a key
 chooses what we are shown.  Only when nothing at hand tells is a responder asked, if that is wanted.
-What cannot be used (stale, signed by somebody else) counts as nothing, and the error lists why.
+What cannot be used (stale, signed by somebody else) counts as nothing, and the error lists why; but
+where nothing newer tells, a list or an answer of the issuer that has expired still refuses what it
+says is revoked.
 
 ``hard-fail`` refuses a certificate of which nothing is known, ``soft-fail`` tells the program and
 goes on: then whoever can keep the answers away from us can use a stolen key.
@@ -12,9 +14,11 @@ Spec: RFC 5280 6.3; RFC 6960 3.2, 4.2.2.1; GB/T 38636-2020 6.4.4 certificate_rev
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from cryptography import x509
@@ -41,6 +45,7 @@ _SKEW: Final = datetime.timedelta(minutes=5)  # how far our clock and a CA's may
 _FRESH: Final = datetime.timedelta(days=1)  # how old an answer may be that names no end
 _MOST_REMEMBERED: Final = 1024  # answers that were fetched
 _MOST_URLS: Final = 2  # responders asked about one certificate
+_MOST_QUESTIONS: Final = 16  # over the network in one handshake; each may take seconds
 
 
 class RevocationPolicy:
@@ -131,6 +136,27 @@ class RevocationPolicy:
         self._fetched.put((issuer.key_info, certificate.serial_number), response)
 
 
+@dataclass(slots=True)
+class _Unclear:
+    """What did not tell of a certificate.
+
+    Attributes:
+        reasons: why, one for each thing that was looked at.
+        revoked: what has expired said that it is revoked; counts if nothing newer tells.
+    """
+
+    reasons: list[str]
+    revoked: CertificateVerifyError | None = None
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the error of what has expired."""
+        try:
+            yield
+        except CertificateVerifyError as error:
+            self.revoked = error
+
+
 class Checker:
     """Asks about the certificates of one handshake; see ``RevocationPolicy.checker``."""
 
@@ -138,6 +164,7 @@ class Checker:
         self._policy = policy
         self._stapled: OcspResponse | None = None
         self._unreadable = ""
+        self._questions = _MOST_QUESTIONS
         if stapled is not None:
             try:
                 self._stapled = OcspResponse.from_der(stapled)
@@ -157,18 +184,23 @@ class Checker:
         policy = self._policy
         if policy.scope == "leaf" and which == CA:
             return
-        reasons = [self._unreadable] if self._unreadable else []
-        known = self._by_lists(certificate, issuer, now, which, reasons)
+        unclear = _Unclear([self._unreadable] if self._unreadable else [])
+        known = self._by_lists(certificate, issuer, now, which, unclear)
         if self._stapled is not None:
             known |= self._by_answer(
-                self._stapled, "stapled OCSP", certificate, issuer, now, which, reasons
+                self._stapled, "stapled OCSP", certificate, issuer, now, which, unclear
             )
-        if known or self._by_asking(certificate, issuer, now, which, reasons):
+        if known or self._by_asking(certificate, issuer, now, which, unclear):
             return
+        if unclear.revoked is not None:
+            raise unclear.revoked
         unknown = CertificateVerifyError(
             CertificateProblem.REVOCATION_UNKNOWN,
             f"nothing tells whether {certificate} is revoked: "
-            + ("; ".join(reasons) or f"there is no list of {certificate.issuer_text}, and no OCSP"),
+            + (
+                "; ".join(unclear.reasons)
+                or f"there is no list of {certificate.issuer_text}, and no OCSP"
+            ),
             which=which,
             expected="a valid CRL of its issuer, or an OCSP response",
             hint="Load the issuer's newest CRL, let the server staple OCSP, or accept it with "
@@ -185,18 +217,21 @@ class Checker:
         issuer: Certificate,
         now: datetime.datetime,
         which: str,
-        reasons: list[str],
+        unclear: _Unclear,
     ) -> bool:
         """Whether a list tells, and not that it is revoked."""
+        expired: RevocationList | None = None  # the newest
         for crl in self._policy.lists_of(certificate):
             why = _unfit(crl, issuer, now)
-            if why:
-                reasons.append(f"the CRL of {crl.issuer_text} {why}")
-                continue
-            entry = crl.revoked.get(certificate.serial_number)
-            if entry is not None:
-                raise _revoked(certificate, "its CRL", entry.since, entry.reason, which)
-            return True
+            if not why:
+                _check_list(crl, certificate, which)
+                return True
+            unclear.reasons.append(f"the CRL of {crl.issuer_text} {why}")
+            if expired is None and crl.next_update < now:
+                expired = None if _unfit(crl, issuer, crl.next_update) else crl
+        if expired is not None:
+            with unclear.kept():
+                _check_list(expired, certificate, which)
         return False
 
     def _by_answer(
@@ -207,12 +242,12 @@ class Checker:
         issuer: Certificate,
         now: datetime.datetime,
         which: str,
-        reasons: list[str],
+        unclear: _Unclear,
     ) -> bool:
         """Whether an OCSP response tells, and not that it is revoked."""
         status = response.about(certificate, issuer)
         if status is None:
-            reasons.append(f"{source}: it says nothing of this certificate")
+            unclear.reasons.append(f"{source}: it says nothing of this certificate")
             return False
         why = _stale(status, now)
         if not why and not response.is_by(issuer, now):
@@ -220,10 +255,12 @@ class Checker:
         if not why and status.status == "unknown":
             why = "the responder does not know this certificate"
         if why:
-            reasons.append(f"{source}: {why}")
+            unclear.reasons.append(f"{source}: {why}")
+            if _has_expired(status, now) and response.is_by(issuer, _end(status)):
+                with unclear.kept():
+                    _check_status(status, certificate, source, which)
             return False
-        if status.revoked_at is not None:
-            raise _revoked(certificate, source, status.revoked_at, status.reason, which)
+        _check_status(status, certificate, source, which)
         return True
 
     def _by_asking(
@@ -232,27 +269,33 @@ class Checker:
         issuer: Certificate,
         now: datetime.datetime,
         which: str,
-        reasons: list[str],
+        unclear: _Unclear,
     ) -> bool:
         """Whether a responder tells, and not that it is revoked."""
         policy = self._policy
         if policy.fetch is None:
             return False
-        told = certificate, issuer, now, which, reasons
+        told = certificate, issuer, now, which, unclear
         before = policy.remembered(certificate, issuer)
         if before is not None and self._by_answer(before, "OCSP", *told):
             return True
         urls = _responders(certificate)
         if not urls:
-            reasons.append("the certificate names no OCSP responder")
+            unclear.reasons.append("the certificate names no OCSP responder")
         request = build_ocsp_request([OcspCertId.of(certificate.serial_number, issuer)])
         for url in urls:
             place = readable(url)
+            self._questions -= 1
+            if self._questions < 0:
+                unclear.reasons.append(
+                    f"no more than {_MOST_QUESTIONS} questions are asked at once"
+                )
+                break
             try:
                 response = OcspResponse.from_der(policy.fetch(url, request))
             except (OSError, DecodeError) as error:
                 what = error.what if isinstance(error, DecodeError) else error
-                reasons.append(f"OCSP of {place}: {what}")
+                unclear.reasons.append(f"OCSP of {place}: {what}")
                 continue
             if self._by_answer(response, f"OCSP of {place}", *told):
                 policy.remember(certificate, issuer, response)
@@ -275,8 +318,30 @@ def _stale(status: CertificateStatus, now: datetime.datetime) -> str:
     """Why an answer is not to be used at this time; "" if it is.  Spec: RFC 6960 4.2.2.1."""
     if status.this_update > now + _SKEW:
         return f"it is of the future: {status.this_update:%Y-%m-%d %H:%M} UTC"
-    end = status.next_update if status.next_update is not None else status.this_update + _FRESH
+    end = _end(status)
     return "" if now <= end else f"it expired {end:%Y-%m-%d %H:%M} UTC"
+
+
+def _has_expired(status: CertificateStatus, now: datetime.datetime) -> bool:
+    return status.this_update <= now and _end(status) < now
+
+
+def _end(status: CertificateStatus) -> datetime.datetime:
+    """Until when an answer holds."""
+    return status.next_update if status.next_update is not None else status.this_update + _FRESH
+
+
+def _check_list(crl: RevocationList, certificate: Certificate, which: str) -> None:
+    entry = crl.revoked.get(certificate.serial_number)
+    if entry is not None:
+        raise _revoked(certificate, "its CRL", entry.since, entry.reason, which)
+
+
+def _check_status(
+    status: CertificateStatus, certificate: Certificate, source: str, which: str
+) -> None:
+    if status.revoked_at is not None:
+        raise _revoked(certificate, source, status.revoked_at, status.reason, which)
 
 
 def _responders(certificate: Certificate) -> list[str]:
