@@ -18,9 +18,10 @@ from revocation.making import POINT, Responder, answer, ask, certificate, crl, s
 from tlcp.alerts import AlertDescription
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError, DecodeError
 from tlcp.pki.crl import Revocation, build_crl, crl_pem
-from tlcp.pki.ocsp import OcspFailure, build_ocsp_failure
+from tlcp.pki.ocsp import OcspAnswer, OcspFailure, build_ocsp_failure, build_ocsp_response
 from tlcp.x509.chain import verify_chain
 from tlcp.x509.crl import RevocationList, load_crls, read_crls
+from tlcp.x509.ocsp import OcspCertId
 from tlcp.x509.ocsp_response import OcspResponse
 from tlcp.x509.revocation import RevocationPolicy
 from tlcp.x509.trust import TrustStore
@@ -621,3 +622,75 @@ def test_a_list_of_an_unknown_version_is_an_error_of_ours() -> None:
     der = crl("sm2", 5)
     with pytest.raises(ConfigError, match="version"):
         RevocationList.from_der(der.replace(b"\x02\x01\x01\x30", b"\x02\x01\x02\x30", 1))
+
+
+# ---- what is seldom ------------------------------------------------------------------------------
+
+
+def test_a_certificate_without_a_responder_is_not_asked_about() -> None:
+    responder = Responder(answer("sm2"))
+    with pytest.raises(CertificateVerifyError, match="names no OCSP responder"):
+        verify_chain(
+            certificate("NoPurpose", "sm2"),
+            [certificate("Sub", "sm2")],
+            TrustStore([certificate("Root", "sm2")]),
+            now=NOW,
+            purpose="client",
+            revocation=RevocationPolicy(fetch=responder).checker(),
+        )
+    assert responder.asked == 0
+
+
+def test_a_responder_that_answers_for_somebody_else_counts_as_none() -> None:
+    with pytest.raises(CertificateVerifyError, match="says nothing of this certificate"):
+        ask("sm2", fetch=Responder(answer("sm2", about="Responder")))
+
+
+def test_a_list_that_names_its_point_relative_to_the_issuer_is_refused() -> None:
+    name = x509.RelativeDistinguishedName([x509.NameAttribute(x509.NameOID.COMMON_NAME, "one")])
+    with pytest.raises(ConfigError, match="relative to the issuer"):
+        RevocationList.from_der(crl("sm2", extensions=scope(relative_name=name)))
+
+
+def test_a_list_for_end_certificates_says_nothing_of_a_ca() -> None:
+    ends = crl("sm2", by="Root", extensions=scope(only_contains_user_certs=True))
+    assert not RevocationList.from_der(ends).covers(certificate("Sub", "sm2"))
+
+
+def test_entries_with_other_extensions_are_read() -> None:
+    when = datetime.datetime(2026, 11, 1)
+    date = x509.InvalidityDate(when)
+    one = Revocation(leaf_number("sm2"), NOW - DAY, extensions=((date, False),))
+    with pytest.raises(CertificateVerifyError, match=r"is revoked since .* UTC, as its CRL says"):
+        ask("sm2", lists=(crl("sm2", revoked=[one]),))
+
+
+def _response(**more: Any) -> bytes:
+    identifier = OcspCertId.of(leaf_number("sm2"), certificate("Sub", "sm2"))
+    one = OcspAnswer(identifier, "good", NOW - DAY, NOW + DAY)
+    return build_ocsp_response(
+        **{
+            "responder": certificate("Sub", "sm2"),
+            "signer": signer("Sub", "sm2"),
+            "answers": [one],
+            "produced_at": NOW,
+            **more,
+        }
+    )
+
+
+def test_extensions_of_responses() -> None:
+    unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"\5\0")
+    ask("sm2", stapled=_response(nonce=b"1234", extensions=[(unknown, False)]))
+    with pytest.raises(CertificateVerifyError, match=r"critical extension 1\.2\.3"):
+        ask("sm2", stapled=_response(extensions=[(unknown, True)]))
+
+
+def test_a_response_about_very_many_certificates_is_refused() -> None:
+    issuer = certificate("Sub", "sm2")
+    answers = [
+        OcspAnswer(OcspCertId.of(number, issuer), "good", NOW - DAY, NOW + DAY)
+        for number in range(1, 66)
+    ]
+    with pytest.raises(DecodeError, match="more than 64"):
+        OcspResponse.from_der(_response(answers=answers))
