@@ -37,7 +37,7 @@ POINTS = x509.CRLDistributionPoints(
 )
 _URLS = tuple((one.oid.dotted_string, False, one.public_bytes()) for one in (ACCESS, POINTS))
 RESPONDER: dict[str, Any] = {"uses": ("digitalSignature",), "eku": ("ocsp",), "san": ()}
-_CERTS: dict[str, Cert] = {
+CERTS: dict[str, Cert] = {
     "Root": root(),
     "Sub": ca("Sub", "Root"),
     "leaf": leaf("Sub", raw=_URLS),
@@ -55,13 +55,13 @@ _CERTS: dict[str, Cert] = {
 @functools.cache
 def certificate(name: str, kind: Kind) -> Certificate:
     """One of the certificates above."""
-    one = _CERTS[name]
-    return build(one, _CERTS, kind)
+    one = CERTS[name]
+    return build(one, CERTS, kind)
 
 
 def signer(name: str, kind: Kind) -> Signer:
     """The key of one of them."""
-    cert = _CERTS[name]
+    cert = CERTS[name]
     key = private_key(cert.key or cert.name, type_of(cert, kind))
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return ECDSASigner(key)

@@ -27,6 +27,7 @@ from tlcp.suites import (
 )
 
 __all__ = [
+    "EVERY_EXTENSION",
     "PORT",
     "REPLY",
     "REQUEST",
@@ -37,6 +38,7 @@ __all__ = [
     "heard",
     "names",
     "recut",
+    "rsa_parties",
 ]
 
 PORT = 4433
@@ -45,7 +47,7 @@ REQUEST = b"POST /a HTTP/1.1\r\nHost: server.example\r\nContent-Length: 3000\r\n
 REPLY = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 20000\r\n\r\n" + b"a" * 20000
 )
-_EVERY_EXTENSION = replace(
+EVERY_EXTENSION = replace(
     AUTO,
     name="everything",
     extensions=AUTO.extensions | STANDARD.extensions | DIALECTS["tongsuo"].extensions,
@@ -84,7 +86,7 @@ class Heard:
 def configs(suite: CipherSuite, *, mutual: bool, log: Callable[[str], None]) -> tuple[Config, ...]:
     """Settings of a client and a server."""
     if suite.key_kind is KeyKind.RSA:
-        ca, server, client = _rsa()
+        ca, server, client = rsa_parties()
         now = None
     else:
         w = world()
@@ -101,7 +103,8 @@ def configs(suite: CipherSuite, *, mutual: bool, log: Callable[[str], None]) -> 
 
 
 @functools.cache
-def _rsa() -> tuple[Any, Any, Any]:
+def rsa_parties() -> tuple[Any, Any, Any]:
+    """A CA as trust, and a server's and a client's identity, all RSA."""
     ca = RsaCA.create()
     return ca.trust, ca.issue_party("a server").identity, ca.issue_party("a client").identity
 
@@ -215,7 +218,7 @@ def _with_everything(log: Callable[[str], None]) -> Heard:
     client, server = configs(ECC_SM4_GCM_SM3, mutual=True, log=log)
     client = replace(
         client,
-        dialect=_EVERY_EXTENSION,
+        dialect=EVERY_EXTENSION,
         alpn_protocols=("h2", "http/1.1"),
         tickets=True,
         trusted_ca_keys=True,
@@ -224,7 +227,7 @@ def _with_everything(log: Callable[[str], None]) -> Heard:
     )
     server = replace(
         server,
-        dialect=_EVERY_EXTENSION,
+        dialect=EVERY_EXTENSION,
         alpn_protocols=("http/1.1",),
         ticket_keys=RotatingTicketKeys(),
         session_store=MemoryStore(),
