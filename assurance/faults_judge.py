@@ -40,7 +40,7 @@ def _common(run: Run) -> Iterator[str]:
         if end.seconds > MOST_S:
             yield f"the {role} took {end.seconds:.1f} s"
         if end.error is not None and not _is_right(end.error):
-            yield f"the {role} failed with {end.error!r}"
+            yield f"the {role} failed with {end.error!r}, because of {end.error.__cause__!r}"
         elif isinstance(end.error, TLCPError) and not end.error.what:
             yield f"the {role}'s {type(end.error).__name__} says nothing"
     kept, acknowledged = run.server.data, run.client.data

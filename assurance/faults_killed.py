@@ -67,11 +67,12 @@ def _kill_issuers(times: int, chance: random.Random) -> tuple[int, list[str]]:
             said = _killed(_issue, chance, str(path), number, most_s=_CA_MOST_S)
             done += len(said)
             directory = CADirectory.open(path)
-            known = {entry.name: entry.revoked_at is not None for entry in directory.issued}
-            for what, name in said:
-                if name not in known or (what == "revoked" and not known[name]):
-                    wrong.append(f"{name} was {what}, and the CA does not know")
-            wrong += [f"after death {number}: {text}" for text in _damage(path, set(known))]
+            known = {("issued", entry.name) for entry in directory.issued}
+            known |= {("revoked", one.name) for one in directory.issued if one.revoked_at}
+            wrong += [f"{name} was {what}, and the CA does not know" for what, name in said
+                      if (what, name) not in known]  # fmt: skip
+            names = {name for _, name in known}
+            wrong += [f"after death {number}: {text}" for text in _damage(path, names)]
     return done, wrong
 
 

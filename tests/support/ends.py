@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,11 +28,12 @@ ECDHE = [s for s in ALL if s.name.startswith("ECDHE_")]
 
 
 def seeded(seed: str) -> Callable[[int], bytes]:
-    """A random source that repeats: the same seed gives the same bytes."""
-    stream = _stream(seed)
+    """A random source that repeats: the same seed gives the same bytes; threads may share it."""
+    stream, lock = _stream(seed), threading.Lock()
 
     def take(size: int) -> bytes:
-        return bytes(next(stream) for _ in range(size))
+        with lock:
+            return bytes(next(stream) for _ in range(size))
 
     return take
 
