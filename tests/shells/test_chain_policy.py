@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tlcp.crypto.keyfile import dump_private_key
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.pki.build import certificate_pem
-from tlcp.x509.chain import ChainPolicy
+from tlcp.x509.chain import ChainPolicy, verify_chain
 
 _LONG: dict[str, Any] = {"end": 10_000}
 SIGN = leaf("Sub", san=("dns:localhost",), policies=("1",), **_LONG)
@@ -113,3 +114,12 @@ def test_sessions_are_bound_to_it() -> None:
         ChainPolicy(policies=("1.2", "1.3")).fingerprint
         == ChainPolicy(policies=("1.3", "1.2")).fingerprint
     )
+
+
+def test_what_holds_unasked() -> None:
+    assert ChainPolicy() == ChainPolicy(max_depth=8, mixed=False, policies=())
+    assert TLCPContext(PROTOCOL_TLCP_CLIENT).chain_policy == ChainPolicy()
+    defaults = inspect.signature(verify_chain).parameters
+    assert defaults["max_depth"].default == ChainPolicy().max_depth
+    assert defaults["mixed"].default == ChainPolicy().mixed
+    assert defaults["policies"].default is ChainPolicy().oids is None
