@@ -44,6 +44,10 @@ def run(*, long: bool, tell: Tell) -> Result:
         ends = "asyncio" if loops else "sockets"
         tell(f"{len(faults)} faults of the wire between two ends on {ends}")
         _wire(result, faults, contexts, ends)
+    result.notes.append(
+        "asyncio closes without sending the alert that its TLS object has made, whoever implements "
+        "TLS (python/cpython#98078): its peers see a reset"
+    )
     result.add("bytes of the connection", sum(good.sent.values()))
     result.add("kinds of faults of the wire", len(FAULTS))
     faults_killed.run(result, tell, long=long)
