@@ -43,6 +43,16 @@ def test_a_silent_peer(role: str, timeout: float | None) -> None:
     assert one.fileno() == -1
 
 
+@pytest.mark.parametrize("said", [b"", b"\x16", b"\x16\x03\x01\x40\x00"], ids=["", "1", "TLS"])
+def test_a_silent_peer_on_a_port_of_both_protocols(said: bytes) -> None:
+    context = hasty_server()
+    context.tls_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    one, other = socket.socketpair()
+    other.sendall(said)
+    with other, pytest.raises(HandshakeTimeout):
+        context.wrap_socket(one, server_side=True)
+
+
 def test_the_socket_s_own_timeout_may_be_shorter() -> None:
     one, other = socket.socketpair()
     one.settimeout(0.01)
