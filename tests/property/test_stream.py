@@ -11,37 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.ends import ALL, Recorder, Side, client, drain, run, seeded, server, world
+from support.ends import ALL, Recorder, Side, client, drain, run, server
+from support.repeatable import repeatable_pair
 from tlcp.alerts import AlertDescription as A
 from tlcp.connection import Connection
-from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import BadRecordMAC, InternalError, PeerError, TLCPError, TruncatedError
 from tlcp.suites import CipherSuite
-from tlcp.x509.identity import Identity
 
 CBC_AND_GCM = pytest.mark.parametrize("suite", [ALL[0], ALL[1]], ids=lambda s: s.name)
 DATA = b"GET / HTTP/1.1\r\nHost: server.example\r\n\r\n"
 MANY = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-def _repeatable(role: str) -> Identity:
-    """The role's identity with signatures and ephemeral keys that are the same in each run."""
-    known = world().server if role == "server" else world().client
-    assert known.enc_cert is not None
-    keys = []
-    for key in (known.sign_key, known.enc_key):
-        assert isinstance(key, SM2PrivateKey)
-        keys.append(SM2PrivateKey(key.dangerous_scalar(), random=seeded(role)))
-    return Identity(known.sign_cert, keys[0], known.enc_cert, keys[1])
-
-
-def _pair(suite: CipherSuite) -> tuple[Connection, Connection]:
-    """Two ends whose bytes are the same in every run."""
-    one = client(suites=(suite,), random=seeded("c"), identity=_repeatable("client"))
-    other = server(suites=(suite,), random=seeded("s"), identity=_repeatable("server"))
-    return one, other
 
 
 def _talk(one: Connection, other: Connection) -> bytes:
@@ -59,7 +40,7 @@ def test_injected_randomness_and_time_decide_every_byte(suite: CipherSuite) -> N
     streams = []
     for _ in range(2):
         sent: list[tuple[str, bytes]] = []
-        one, other = _pair(suite)
+        one, other = repeatable_pair(suite)
         run(one, other, lambda who, data, sent=sent: (sent.append((who, data)), data)[1])  # type: ignore[misc]
         streams.append(sent)
     assert streams[0] == streams[1]
@@ -71,7 +52,7 @@ def test_injected_randomness_and_time_decide_every_byte(suite: CipherSuite) -> N
 def test_any_cut_of_the_stream_gives_the_same_events(
     draw: st.DataObject, suite: CipherSuite
 ) -> None:
-    one, other = _pair(suite)
+    one, other = repeatable_pair(suite)
     sides = {"client": Side(), "server": Side()}
     for _ in range(8):
         for sender, receiver in ((one, other), (other, one)):
@@ -110,7 +91,7 @@ def test_a_byte_at_a_time(suite: CipherSuite) -> None:
 
 def _flip_in_handshake(suite: CipherSuite, role: str, at: int, bit: int) -> tuple[Side, Side]:
     """Flip one bit of the ``at``-th byte that ``role`` sends; then the transport ends."""
-    one, other = _pair(suite)
+    one, other = repeatable_pair(suite)
     sent = {"client": 0, "server": 0}
 
     def wire(who: str, data: bytes) -> bytes:
@@ -138,7 +119,7 @@ def _handshake_bytes(suite: CipherSuite, role: str) -> int:
         total += len(data) if who == role else 0
         return data
 
-    run(*_pair(suite), wire)
+    run(*repeatable_pair(suite), wire)
     return total
 
 
@@ -171,13 +152,13 @@ def test_one_flipped_bit_in_any_byte_of_the_handshake(
 @CBC_AND_GCM
 def test_one_flipped_bit_in_data_releases_nothing(suite: CipherSuite) -> None:
     """One alert, and no byte of plaintext from that record on."""
-    one, other = _pair(suite)
+    one, other = repeatable_pair(suite)
     stream = _talk(one, other)
     header = 5
     for at in range(header, len(stream)):
         changed = bytearray(stream)
         changed[at] ^= 1 << (at % 8)
-        one, other = _pair(suite)
+        one, other = repeatable_pair(suite)
         assert _talk(one, other) == stream
         other.receive_data(bytes(changed))
         side = Side()
@@ -212,7 +193,7 @@ def test_gone_at_any_byte_of_the_handshake(suite: CipherSuite, role: str) -> Non
             kept, left = data[:left], max(0, left - len(data))
             return kept
 
-        one, other = _pair(suite)
+        one, other = repeatable_pair(suite)
         victim = other if role == "client" else one
         sides = run(one, other, wire)
         side = sides[1] if role == "client" else sides[0]
@@ -227,11 +208,11 @@ def test_gone_at_any_byte_of_the_handshake(suite: CipherSuite, role: str) -> Non
 @CBC_AND_GCM
 def test_gone_at_any_byte_of_the_data(suite: CipherSuite) -> None:
     """Truncation is told from close_notify at every byte, and whole records are delivered."""
-    one, other = _pair(suite)
+    one, other = repeatable_pair(suite)
     stream = _talk(one, other)
     first_record = 5 + int.from_bytes(stream[3:5], "big")
     for keep in range(len(stream) + 1):
-        one, other = _pair(suite)
+        one, other = repeatable_pair(suite)
         _talk(one, other)
         other.receive_data(stream[:keep])
         other.receive_eof()
@@ -289,7 +270,7 @@ def test_a_mangled_handshake_never_gets_anything_but_a_tlcp_error(draw: st.DataO
             data = data[:start] + piece + data[stop:]
         return data
 
-    one, other = _pair(draw.draw(st.sampled_from(ALL)))
+    one, other = repeatable_pair(draw.draw(st.sampled_from(ALL)))
     for side in run(one, other, wire):
         assert side.error is None or isinstance(side.error, TLCPError)
         assert not isinstance(side.error, InternalError), side.error
