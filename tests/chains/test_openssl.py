@@ -92,6 +92,9 @@ DIFFERENCES = {
         "permitted email:@a.example, is email:x@a.example",
     ),
     "excludes a wildcard only as a whole": ("excluded dns:www.a.example, is dns:*.a.example",),
+    "does not see the IPv4 address in an IPv6 one": (
+        "excluded ip:192.0.2.0/24, is ip:::ffff:192.0.2.1",
+    ),
     "compares URIs": ("URI constraint, URI name", "excluded URIs, URI name"),
     "takes a common name for a host name where there is no other": (
         "the common name is no DNS name",
