@@ -36,6 +36,15 @@ _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 #: what GmSSL 3.2 and later takes in a ClientHello; on anything else it closes without a word
 _GMSSL_TAKES = frozenset({0, 3, 5, 10, 13, 16, 66})
 _MOST_ALERTS, _MOST_UNDECODED = 100, 100  # each a finding
+# how servers answer a client that shows no certificate where one is demanded
+_OF_NO_CERTIFICATE = frozenset(
+    {
+        AlertDescription.HANDSHAKE_FAILURE,
+        AlertDescription.NO_CERTIFICATE,
+        AlertDescription.BAD_CERTIFICATE,
+        AlertDescription.CERTIFICATE_UNKNOWN,
+    }
+)
 _NOT_OF_TLCP = {
     ExtensionType.ENCRYPT_THEN_MAC: "RFC 7366",
     ExtensionType.EXTENDED_MASTER_SECRET: "RFC 7627",
@@ -358,7 +367,7 @@ def _alerts(view: HandshakeView) -> Iterator[Finding]:
             if told > _MOST_ALERTS:
                 more += 1
                 continue
-            yield _alert(message, alert, before)
+            yield _alert(message, alert, before, _remedy(view, message.sender, alert.description))
             if not message.protected and message.sender in protected:
                 yield _clear_alert(message)
         elif message.content_type == ContentType.CHANGE_CIPHER_SPEC:
@@ -370,15 +379,30 @@ def _alerts(view: HandshakeView) -> Iterator[Finding]:
         yield Finding("note", "more-alerts", "6.4.4", text)
 
 
-def _alert(message: Message, alert: Alert, before: Message | None) -> Finding:
+def _remedy(view: HandshakeView, sender: Sender, code: int) -> Text:
+    """What to do about an alert: what the handshake itself shows, else what is common."""
+    unanswered = (
+        view.find(CertificateRequest) is not None
+        and view.find(Certificate, "client") is not None
+        and not view.ders("client")
+    )
+    if sender == "server" and unanswered and code in _OF_NO_CERTIFICATE:
+        return Text(
+            "The server had asked for a client certificate and the client sent none: give the "
+            "client its pair",
+            "服务端要求客户端证书，而客户端没有出示：给客户端配置双证书",
+        )
+    known = AlertDescription.known(code)
+    return known.facts.remedy if known is not None else Text("", "")
+
+
+def _alert(message: Message, alert: Alert, before: Message | None, remedy: Text) -> Finding:
     code, side = alert.description, message.sender
     label, meaning = AlertDescription.label(code), AlertDescription.meaning(code)
     zh = ZH_SIDES[side]
     if code == AlertDescription.CLOSE_NOTIFY:
         text = Text(f"the {side} closes in order", f"{zh}正常关闭")
         return Finding("note", "close-notify", "6.4.4", text, message.number, side)
-    known = AlertDescription.known(code)
-    remedy = known.facts.remedy if known is not None else Text("", "")
     after = zh_after = ""
     if before is not None:
         after = f" after the {before.sender}'s {before.name}"

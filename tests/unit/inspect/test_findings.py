@@ -87,6 +87,15 @@ def test_an_alert_is_told_with_who_and_why() -> None:
     assert "the client did not go on" in unfinished.text.en
 
 
+def test_an_alert_about_no_certificate_says_so() -> None:
+    heard = overhear(client(identity=None), server())
+    finding = found(heard.report(), "alert")
+    assert (finding.severity, finding.side) == ("error", "server")
+    assert "handshake_failure(40)" in finding.text.en
+    assert finding.text.en.endswith("the client sent none: give the client its pair")
+    assert finding.text.zh.endswith("给客户端配置双证书")
+
+
 def test_silence_after_client_hello() -> None:
     heard = overhear(client(), server())
     heard.pieces = heard.pieces[:1]
