@@ -100,7 +100,24 @@ def test_renew_replaces_the_pair(ca: Path) -> None:
     assert "server.enc.key" in renewed.stdout
     assert (ca / "server.enc.crt").read_bytes() != before
     assert len(CADirectory.open(ca).issued) == 4
-    assert "nobody.sign.crt" in tlcp("pki", "renew", ca, "nobody", code=2).output
+    bundle = ("--for", "tassl", "--out", str(ca / "tassl"))
+    for verb, more in (("renew", ()), ("bundle", bundle)):
+        missing = tlcp("pki", verb, ca, "nobody", *more, code=2).output
+        assert f"there is no pair 'nobody' in {ca}" in missing
+        assert "tlcp pki list" in missing
+
+
+def test_compromised_keys_are_not_certified_again(ca: Path) -> None:
+    tlcp("pki", "issue", ca, "server", "--host", "localhost")
+    tlcp("pki", "revoke", ca, "server", "--reason", "superseded")
+    tlcp("pki", "renew", ca, "server", "--keep-keys")
+    tlcp("pki", "revoke", ca, "server", "--reason", "keyCompromise")
+    before = (ca / "server.sign.key").read_bytes()
+    refused = tlcp("pki", "renew", ca, "server", "--keep-keys", code=2)
+    assert "revoked as compromised" in refused.output
+    assert (ca / "server.sign.key").read_bytes() == before
+    tlcp("pki", "renew", ca, "server")
+    assert (ca / "server.sign.key").read_bytes() != before
 
 
 def test_revoke_list_and_crl(ca: Path) -> None:
@@ -121,6 +138,7 @@ def test_revoke_list_and_crl(ca: Path) -> None:
         ["client", "enc", "revoked"],
     ]
     assert "(keyCompromise)" in listed[0]
+    assert len({line.index("until") for line in listed}) == 1  # in columns
     issued = facts("pki", "list", ca)["issued"]
     assert isinstance(issued, list)
     assert [entry["status"] for entry in issued] == ["revoked", "revoked", "valid", "revoked"]
@@ -254,6 +272,5 @@ def test_organization_and_country_are_the_users(tmp_path: Path) -> None:
     assert subjects == [
         "CN=TLCP Root CA,O=测试机构", "CN=TLCP Issuing CA,C=DE", "CN=server,O=A GmbH,C=DE"
     ]  # fmt: skip
-    assert (
-        "certificate name" in tlcp("pki", "issue", sub, "x", "--country", "Germany", code=2).output
-    )
+    refused = tlcp("pki", "issue", sub, "x", "--country", "Germany", code=2).output
+    assert "the country 'Germany' is no code of two letters" in refused

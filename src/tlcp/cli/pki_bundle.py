@@ -19,6 +19,7 @@ from tlcp.cli.pki_common import (
 )
 from tlcp.errors import ConfigError
 from tlcp.pki.bundle import BUNDLES, make_bundle, needs_password
+from tlcp.pki.directory import no_pair
 from tlcp.pki.files import write_files
 from tlcp.x509.certificate import Certificate, load_pem_certificates
 from tlcp.x509.identity import Identity
@@ -58,12 +59,14 @@ def bundle(
 ) -> None:
     """Write the pair NAME of the CA in DIR under the names and in the forms that a stack reads.
 
-    The lines of its configuration go to stdout. All but gmssl get their keys in the clear: mode
-    0600.
+    The lines of its configuration go to stdout. Keys are in the clear, mode 0600, but for those of
+    gmssl and in the keystore of kona.
     """
     sign_crt, sign_key, enc_crt, enc_key = (
         directory / f"{name}.{part}" for part in ("sign.crt", "sign.key", "enc.crt", "enc.key")
     )
+    if not sign_crt.exists():
+        raise no_pair(directory, name)
     pair = Identity.load(sign_crt, sign_key, enc_crt, enc_key)
     trusted = _trusted(ca or directory / "ca.crt")
     password = _password(stack, password_file)

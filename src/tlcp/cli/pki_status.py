@@ -6,6 +6,7 @@ import datetime
 from pathlib import Path
 
 import click
+from rich.cells import cell_len
 
 from tlcp.cli.options import examples
 from tlcp.cli.output import Printer
@@ -23,6 +24,7 @@ from tlcp.cli.pki_common import (
 from tlcp.errors import ConfigError
 from tlcp.pki.crl import REASONS
 from tlcp.pki.files import write_files
+from tlcp.pki.index import IssuedCertificate
 from tlcp.x509.ocsp import HASHES, read_ocsp_request
 
 __all__ = ["crl", "list_issued", "ocsp", "revoke"]
@@ -43,15 +45,19 @@ def list_issued(directory: Path, as_json: bool) -> None:
     if as_json:
         printer.json({"issued": [{**e.as_dict(), "status": e.status(now)} for e in issued]})
         return
-    room = max((len(entry.name) for entry in issued), default=0)
-    for entry in issued:
-        status: str = entry.status(now)
-        if entry.reason:
-            status += f" ({entry.reason})"
+    rows = [(entry, _status(entry, now)) for entry in issued]
+    room = max((cell_len(entry.name) for entry in issued), default=0)
+    wide = max((len(status) for _, status in rows), default=0)
+    for entry, status in rows:
+        name = entry.name + " " * (room - cell_len(entry.name))
         printer.say(
-            f"{entry.name:<{room}}  {entry.use:<4}  {status:<8}  until "
+            f"{name}  {entry.use:<4}  {status:<{wide}}  until "
             f"{entry.not_after:%Y-%m-%d}  {entry.serial_number:x}"
         )
+
+
+def _status(entry: IssuedCertificate, now: datetime.datetime) -> str:
+    return f"{entry.status(now)} ({entry.reason})" if entry.reason else entry.status(now)
 
 
 @click.command(

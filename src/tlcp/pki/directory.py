@@ -41,7 +41,7 @@ from tlcp.x509.certificate import Certificate
 from tlcp.x509.identity import Identity
 from tlcp.x509.ocsp import OcspCertId
 
-__all__ = ["CADirectory"]
+__all__ = ["CADirectory", "no_pair"]
 
 _PAIR: Final = ("sign.crt", "sign.key", "enc.crt", "enc.key")
 _SKEW: Final = datetime.timedelta(minutes=5)  # the peer's clock may be behind ours
@@ -286,7 +286,8 @@ class CADirectory:
             The pair and the four paths.
 
         Raises:
-            ConfigError: there is no such pair, or its files cannot be read.
+            ConfigError: there is no such pair, its files cannot be read, or its keys are to be
+                kept and were revoked as compromised.
         """
         sign_crt, sign_key, enc_crt, enc_key = (self.path / f"{name}.{part}" for part in _PAIR)
         with changing(self.path) as change:
@@ -295,7 +296,11 @@ class CADirectory:
                     f"the keys of {name} are not here but where its request was made: sign the "
                     f"request again, `tlcp pki sign DIR CSR --name {name} --force`"
                 )
+            if not sign_crt.exists():
+                raise no_pair(self.path, name)
             old = Identity.load(sign_crt, sign_key, enc_crt, enc_key)
+            if keep_keys:
+                _refuse_compromised(change.index, old)
             pair = change.authority.renew(
                 old, keep_keys=keep_keys, now=now, lifetime_days=lifetime_days
             )
@@ -458,6 +463,24 @@ def _answer(
     if entry.revoked_at is None:
         return OcspAnswer(cert_id, "good", since, until)
     return OcspAnswer(cert_id, "revoked", since, until, entry.revoked_at, entry.reason_flag)
+
+
+def no_pair(directory: Path, name: str) -> ConfigError:
+    """What to say of a pair that is not in a CA's directory."""
+    return ConfigError(
+        f"there is no pair {name!r} in {directory}: {name}.sign.crt does not exist; "
+        f"`tlcp pki list` shows what the CA has issued"
+    )
+
+
+def _refuse_compromised(index: Index, pair: Identity) -> None:
+    for certificate in (pair.sign_cert, pair.enc_cert):
+        entry = None if certificate is None else index.issued.get(certificate.serial_number)
+        if entry is not None and entry.reason == "keyCompromise":
+            raise ConfigError(
+                f"the keys of {entry.name} were revoked as compromised: renew it with new ones, "
+                "without --keep-keys"
+            )
 
 
 def _moment(now: datetime.datetime | None) -> datetime.datetime:
