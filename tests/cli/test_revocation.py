@@ -68,6 +68,14 @@ def test_a_server_that_staples(ca: Path, tmp_path: Path) -> None:
         assert "WARNING: nothing tells whether" in done.stderr.decode()
 
 
+def test_a_server_warns_of_a_staple_that_helps_nobody(ca: Path, tmp_path: Path) -> None:
+    staple = tmp_path / "client.ocsp"
+    make("ocsp", ca, "client", "--out", staple)
+    with serving("--pki", ca, "--name", "server", "--ocsp-response", staple) as server:
+        for which in ("signing", "encryption"):
+            assert f"says nothing of our {which} certificate CN=server" in server.line()
+
+
 def test_options_that_cannot_work(ca: Path) -> None:
     words: list[Words] = ["connect", "127.0.0.1:1", "--pki", ca]
     done = run(*words, "--revocation", "hard-fail")
@@ -78,6 +86,11 @@ def test_options_that_cannot_work(ca: Path) -> None:
     assert "cannot read" in done.stderr.decode()
     done = run(*words, "--crl", ca / "ca.crt")
     assert done.returncode == 2
-    assert "holds no revocation list" in done.stderr.decode()
+    assert done.stderr.decode().startswith(f"tlcp: {ca / 'ca.crt'} holds no revocation list")
+    words = ["serve", "127.0.0.1:0", "--pki", ca, "--name", "server"]
+    done = run(*words, "--ocsp-response", ca / "ca.crt")
+    assert done.returncode == 2
+    assert "expected an OCSP response in DER" in done.stderr.decode()
+    words = ["connect", "127.0.0.1:1", "--pki", ca]
     done = run(*words, "--ocsp", "--no-extensions")
     assert "no OCSP is asked for" in done.stderr.decode()

@@ -86,7 +86,7 @@ SOFT = {"mode": "soft-fail"}
 CHAIN = {"scope": "chain"}
 CASES = [
     # lists
-    Case("nothing at hand", UNKNOWN, "nothing tells whether CN=leaf"),
+    Case("nothing at hand", UNKNOWN, "nothing tells whether the signing certificate CN=leaf"),
     Case("nothing at hand, soft", None, more=SOFT),
     Case("an empty list", None, lists=(a_list(),)),
     Case("revoked", REVOKED, "as its CRL says", lists=(a_list("leaf"),)),

@@ -96,6 +96,11 @@ def test_ocsp_of_both_ends() -> None:
     staple = answer("sm2")
     server.ocsp_response = staple
     assert server.ocsp_response == server.config.ocsp_response == staple
+    with pytest.raises(ConfigError, match="expected an OCSP response in DER"):
+        server.ocsp_response = staple[:-1]
+    assert server.ocsp_response == staple
+    server.ocsp_response = b""
+    assert not server.ocsp_response
 
 
 # ---- over HTTP -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -14,6 +15,8 @@ from tlcp.cli.output import Printer
 from tlcp.context.ocsp_fetch import fetch_ocsp
 from tlcp.errors import CertificateVerifyError, ConfigError
 from tlcp.x509.crl import load_crls
+from tlcp.x509.identity import Identity
+from tlcp.x509.ocsp_response import OcspResponse
 from tlcp.x509.revocation import Mode, RevocationPolicy, Scope
 
 __all__ = ["RevocationOptions", "read_ocsp_response", "revocation_options"]
@@ -51,6 +54,8 @@ class RevocationOptions:
 
         try:
             lists = load_crls(self.crl)
+        except ConfigError:  # is an OSError, too, and tells the file itself
+            raise
         except OSError as error:
             raise ConfigError(f"cannot read {error.filename}: {error.strerror}") from error
         return RevocationPolicy(
@@ -62,18 +67,30 @@ class RevocationOptions:
         )
 
 
-def read_ocsp_response(file: Path | None) -> bytes:
+def read_ocsp_response(file: Path | None, identity: Identity | None, printer: Printer) -> bytes:
     """The response to staple; empty without a file.
 
+    Args:
+        file: DER.
+        identity: our certificates, which it should be about.
+        printer: warns of what clients will not believe.
+
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: it cannot be read, or is no OCSP response.
     """
     if file is None:
         return b""
     try:
-        return file.read_bytes()
+        der = file.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    response = OcspResponse.of_our_own(der, str(file))
+    if identity is not None:
+        both = (("signing", identity.sign_cert), ("encryption", identity.enc_cert))
+        ours = [(which, one) for which, one in both if one is not None]
+        for problem in response.doubts(ours, datetime.datetime.now(datetime.UTC)):
+            printer.say(f"WARNING: {file}: {problem}", style="bold yellow")
+    return der
 
 
 _OPTIONS = (

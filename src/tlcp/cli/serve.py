@@ -122,8 +122,9 @@ def serve(
     per connection goes to stderr. Ctrl-C or SIGTERM ends it.
     """
     printer = Printer()
+    identity = common.identity()
     config = Config(
-        identity=common.identity(),
+        identity=identity,
         trust=common.trust(),
         suites=common.suites(),
         client_auth=ClientAuth(client_auth),
@@ -131,7 +132,7 @@ def serve(
         session_store=sessions.store(printer),
         ticket_keys=sessions.ticket_keys(),
         revocation=revoked.policy(printer),
-        ocsp_response=read_ocsp_response(ocsp_response),
+        ocsp_response=read_ocsp_response(ocsp_response, identity, printer),
         keylog=common.key_log(printer),
         limits=Limits(handshake_s=None),  # --timeout is the limit
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tlcp.crypto.pem import is_pem, split_pem
 from tlcp.x509.crl import PEM_LABEL, RevocationList, load_crls, read_crls
+from tlcp.x509.ocsp_response import OcspResponse
 from tlcp.x509.revocation import RevocationPolicy
 
 if TYPE_CHECKING:
@@ -74,13 +75,17 @@ class RevocationSetting:
     def ocsp_response(self) -> bytes:
         """For servers: the DER of the OCSP response to staple for clients that ask; empty = none.
 
-        ``tlcp pki ocsp`` makes one; assign a newer one before it expires.
+        ``tlcp pki ocsp`` makes one; assign a newer one before it expires.  A ``ConfigError`` says
+        that what is assigned is no OCSP response.
         """
         return self._config.ocsp_response
 
     @ocsp_response.setter
     def ocsp_response(self, der: bytes) -> None:
-        self._change(ocsp_response=bytes(der))
+        staple = bytes(der)
+        if staple:
+            OcspResponse.of_our_own(staple, "ocsp_response")
+        self._change(ocsp_response=staple)
 
     def load_crls(self, *paths: str | os.PathLike[str]) -> None:
         """Refuse peers whose certificates these lists, or those loaded before, name.

@@ -8,6 +8,7 @@ Spec: RFC 6960 3.2, 4.2; RFC 5019
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -15,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from tlcp.errors import CertificateVerifyError, DecodeError
+from tlcp.errors import CertificateVerifyError, ConfigError, DecodeError
 from tlcp.x509.algorithms import SIGNATURE_SCHEMES
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.ocsp import HASHES, OcspCertId
@@ -104,6 +105,45 @@ class OcspResponse:
                 f"the OCSP response cannot be read: {why}", expected="the DER of RFC 6960 4.2.1"
             ) from None
         return cls(answers, response)
+
+    @classmethod
+    def of_our_own(cls, der: bytes, source: str) -> OcspResponse:
+        """Read a response that a server is to staple.
+
+        Args:
+            der: the response.
+            source: where it is from, for the error.
+
+        Raises:
+            ConfigError: it cannot be read, so clients could not read it either.
+        """
+        try:
+            return cls.from_der(der)
+        except DecodeError as error:
+            raise ConfigError(
+                f"{source}: {error.what}; expected an OCSP response in DER, of `tlcp pki ocsp` or "
+                "of the CA's responder"
+            ) from error
+
+    def doubts(
+        self, certificates: Iterable[tuple[str, Certificate]], now: datetime.datetime
+    ) -> Iterator[str]:
+        """Why clients may not believe it of a server's certificates, one sentence each.
+
+        Args:
+            certificates: the server's own, each with its role.
+            now: aware.
+        """
+        told = {named.serial_number: status for named, status in self.answers.items()}
+        for which, certificate in certificates:
+            status = told.get(certificate.serial_number)
+            if status is None:
+                yield f"the OCSP response says nothing of our {which} certificate {certificate}"
+            elif status.status != "good":
+                yield f"the OCSP response says of our {which} certificate: {status.status}"
+            elif status.next_update is not None and now > status.next_update:
+                ended = f"{status.next_update:%Y-%m-%d %H:%M} UTC"
+                yield f"the OCSP response about our {which} certificate expired {ended}"
 
     def about(self, certificate: Certificate, issuer: Certificate) -> CertificateStatus | None:
         """What it says of a certificate, by whatever hash it names it; None if nothing."""

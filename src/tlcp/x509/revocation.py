@@ -196,7 +196,7 @@ class Checker:
             raise unclear.revoked
         unknown = CertificateVerifyError(
             CertificateProblem.REVOCATION_UNKNOWN,
-            f"nothing tells whether {certificate} is revoked: "
+            f"nothing tells whether the {which} {certificate} is revoked: "
             + (
                 "; ".join(unclear.reasons)
                 or f"there is no list of {certificate.issuer_text}, and no OCSP"
@@ -363,7 +363,8 @@ def _revoked(
     why = f", reason {reason}" if reason else ""
     return CertificateVerifyError(
         CertificateProblem.REVOKED,
-        f"{certificate} is revoked since {since:%Y-%m-%d %H:%M} UTC{why}, as {source} says",
+        f"the {which} {certificate} is revoked since {since:%Y-%m-%d %H:%M} UTC{why}, as "
+        f"{source} says",
         which=which,
         hint="Its owner needs a new certificate; if the key was stolen, whoever sent this may be "
         "the thief",
