@@ -56,6 +56,7 @@ _USAGES: Final = {
     "decipherOnly": "decipher_only",
 }
 _V3: Final = 2
+_LONGEST_NAME: Final = 64  # bytes: ub-common-name and ub-organization-name, RFC 5280 A.1
 _LABEL: Final = re.compile(r"[A-Za-z0-9_*-]{1,63}")  # "*" anywhere: tests need wrong ones too
 
 
@@ -119,6 +120,14 @@ def build_name(common_name: str, *, organization: str = "", country: str = "") -
 
     Spec: RFC 5280 4.1.2.4
     """
+    wrong = "cannot make a certificate name"
+    if country and len(country) != 2:
+        raise ConfigError(f"{wrong}: the country {country!r} is no code of two letters, such as CN")
+    for what, text in (("organization", organization), ("common name", common_name)):
+        if (size := len(text.encode())) > _LONGEST_NAME:
+            raise ConfigError(
+                f"{wrong}: the {what} has {size} bytes in UTF-8, more than {_LONGEST_NAME}"
+            )
     parts = (
         (NameOID.COUNTRY_NAME, country),
         (NameOID.ORGANIZATION_NAME, organization),
@@ -127,7 +136,7 @@ def build_name(common_name: str, *, organization: str = "", country: str = "") -
     try:
         return x509.Name([x509.NameAttribute(oid, text) for oid, text in parts if text])
     except ValueError as error:
-        raise ConfigError(f"cannot make a certificate name: {error}") from error
+        raise ConfigError(f"{wrong}: {error}") from error
 
 
 def key_usage(*names: str) -> Extension:

@@ -215,9 +215,11 @@ def test_hosts_are_written_once_and_in_ascii(ca: CertificateAuthority) -> None:
 
 
 def test_names_that_do_not_fit(ca: CertificateAuthority) -> None:
-    with pytest.raises(ConfigError, match="cannot make a certificate name"):
-        ca.issue_pair("x" * 65, now=NOW)
-    with pytest.raises(ConfigError, match="cannot make a certificate name"):
+    with pytest.raises(ConfigError, match="the common name has 66 bytes in UTF-8, more than 64"):
+        ca.issue_pair("银" * 22, now=NOW)
+    with pytest.raises(ConfigError, match="the organization has 65 bytes"):
+        ca.issue_pair("x", organization="x" * 65, now=NOW)
+    with pytest.raises(ConfigError, match="'China' is no code of two letters"):
         CertificateAuthority.create(country="China")
     with pytest.raises(ConfigError, match="at least 1"):
         ca.issue_pair("x", now=NOW, lifetime_days=0)
