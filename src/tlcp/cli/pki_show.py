@@ -54,7 +54,8 @@ def show(
 
 
 def _describe(path: Path, password: bytes | None) -> tuple[Thing, ...]:
+    data = read_file(path)
     try:
-        return describe(read_file(path), password)
+        return describe(data, password)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error

@@ -35,7 +35,9 @@ from tlcp.x509.usage import can_encrypt, can_sign, is_authority
 
 __all__ = ["Kind", "Thing", "describe"]
 
-Kind = Literal["certificate", "request", "crl", "ocsp-response", "ocsp-request", "key", "other"]
+Kind = Literal[
+    "certificate", "request", "crl", "ocsp-response", "ocsp-request", "key", "bundle", "other"
+]
 _Value = str | tuple[str, str]  # the same in both languages, or (English, Chinese)
 
 _SHOWN: Final = 20  # entries of a CRL or an OCSP response in words; JSON has all
@@ -48,7 +50,13 @@ _KINDS: Final[dict[Kind, tuple[str, str]]] = {
     "ocsp-response": ("OCSP response", "OCSP 响应"),
     "ocsp-request": ("OCSP request", "OCSP 请求"),
     "key": ("private key", "私钥"),
+    "bundle": ("PKCS#12 file that is closed", "未打开的 PKCS#12 文件"),
     "other": ("something else", "其他内容"),
+}
+_PART_KINDS: Final[dict[str, Kind]] = {
+    "private key": "key",
+    "envelope": "key",
+    "bundle": "bundle",
 }
 _LABELS: Final = {
     "subject": "主体",
@@ -329,8 +337,7 @@ def _key(part: Part) -> Thing:
         facts.append(("public key", f"SM3 {sm3(_key_info(public_of(part.key))).hex()}"))
     elif part.problem:
         facts.append(("problem", part.problem))
-    kind: Kind = "key" if part.kind in ("private key", "envelope") else "other"
-    return Thing(kind, tuple(facts))
+    return Thing(_PART_KINDS.get(part.kind, "other"), tuple(facts))
 
 
 def _key_info(public: bytes) -> bytes:

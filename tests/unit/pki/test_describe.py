@@ -13,6 +13,7 @@ from tlcp.cli.app import program
 from tlcp.crypto.envelope import ENVELOPE_LABEL, seal_envelope
 from tlcp.crypto.keyfile import dump_private_key
 from tlcp.crypto.pem import to_pem
+from tlcp.crypto.pkcs12 import Entry, dump_pkcs12
 from tlcp.errors import ConfigError
 from tlcp.pki.build import build_name, certificate_pem
 from tlcp.pki.ca import CertificateAuthority
@@ -149,6 +150,8 @@ def test_keys_show_their_form_and_no_secret() -> None:
         assert scalar not in repr(thing)
     (opened,) = describe(dump_private_key(PAIR.enc_key, password=b"x"), b"x", NOW)
     assert "public key" in dict(opened.rows("en"))
+    (closed,) = describe(dump_pkcs12([Entry(PAIR.enc_key, PAIR.enc_cert.der)], b"x"), now=NOW)
+    assert (closed.kind, closed.title("en")) == ("bundle", "PKCS#12 file that is closed")
 
 
 def test_several_things_in_a_file_in_order() -> None:
@@ -199,4 +202,6 @@ def test_the_command(tmp_path: Path) -> None:
     code, said = run(tmp_path / "junk")
     assert code == 2
     assert "junk" in said
+    code, said = run(tmp_path / "absent")
+    assert (code, said.count("absent")) == (2, 1)
     assert "tlcp pki show" in run("--help")[1]
