@@ -59,7 +59,9 @@ class Quirk(enum.Enum):
         "staples OCSP inside its ServerHello", "OCSP 响应放在 ServerHello 扩展中", "gotlcp"
     )
     STAPLE_IN_MESSAGE = _text(
-        "staples OCSP in a CertificateStatus", "OCSP 响应放在 CertificateStatus 消息中", "tongsuo"
+        "staples OCSP in a CertificateStatus",
+        "OCSP 响应放在 CertificateStatus 消息中",
+        "tongsuo tlcp",
     )
     SERVER_NAME_ANSWERED = _text("answers server_name", "应答 server_name", "gmssl gotlcp")
     # of clients

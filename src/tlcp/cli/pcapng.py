@@ -71,8 +71,9 @@ class PcapngOut:
         with self._spool, io.BufferedWriter(create_private(self._path)) as out:
             count = add_secrets(source, out, self._lines, progress)
         keys, show = len(self._lines), command(str(self._path), self._ports)
+        connections = "1 connection" if keys == 1 else f"{keys} connections"
         return Text(
-            f"wrote {count} packets and the keys of {keys} connections to {self._path}: whoever "
+            f"wrote {count} packets and the keys of {connections} to {self._path}: whoever "
             f"has it can read them. To open it: {show}",
             f"已将 {count} 个数据包和 {keys} 个连接的密钥写入 {self._path}：得到该文件者即可解密。"
             f"打开：{show}",

@@ -34,6 +34,7 @@ _NAMES = {
     "old-tassl": "an old TASSL",
     "openhitls": "openHiTLS",
     "tassl": "TASSL",
+    "tlcp": "tlcp, this library",
     "tongsuo": "Tongsuo",
 }
 

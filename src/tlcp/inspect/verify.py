@@ -287,7 +287,7 @@ def _records(view: HandshakeView, sender: Sender) -> Iterator[Check]:
     if view.keys is None:
         why = view.decryptor.why_not()
         text = Text(
-            f"the {sender}'s {len(protected)} protected records were not opened: {why.en}",
+            f"the {sender}'s protected records, {len(protected)}, were not opened: {why.en}",
             f"{zh}的 {len(protected)} 条加密记录未打开：{why.zh}",
         )
         yield Check(rule, Result.UNKNOWN, section, text)
@@ -308,7 +308,7 @@ def _records(view: HandshakeView, sender: Sender) -> Iterator[Check]:
         yield Check(rule, Result.UNKNOWN, section, text)
     else:
         text = Text(
-            f"all {holds} protected records of the {sender} that are there hold, in sequence",
+            f"the {sender}'s protected records that are there, {holds}, all hold, in sequence",
             f"{zh}的 {holds} 条加密记录全部通过完整性校验，序列号连续",
         )
         yield Check(rule, Result.HOLDS, section, text)

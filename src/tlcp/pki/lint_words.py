@@ -173,16 +173,17 @@ WORDS: Final[dict[str, tuple[tuple[str, str], tuple[str, str]]]] = {
     "client-pair": (
         (
             "a GmSSL server takes the second certificate of a client for a CA in the ECC suites",
-            "as a client of GmSSL send the signing certificate alone; tlcp's dialect gmssl does",
+            "as a client of GmSSL send the signing certificate alone; tlcp's dialects gmssl-3.1 "
+            "and gmssl-3.3 do",
         ),
         (
             "在 ECC 套件中 GmSSL 服务器把客户端的第二张证书当作 CA",
-            "作为 GmSSL 的客户端时只发送签名证书；tlcp 的 gmssl 方言会这样做",
+            "作为 GmSSL 的客户端时只发送签名证书；tlcp 的方言 gmssl-3.1 和 gmssl-3.3 会这样做",
         ),
     ),
     "depth": (
         (
-            "the chain has {count} CA(s) between the pair and the root: nginx stops at depth 1, "
+            "intermediate CAs between the pair and the root: {count}; nginx stops at depth 1, "
             "and so do programs with SSL_CTX_set_verify_depth(1)",
             "set `ssl_verify_depth {depth};` or more on the side that verifies",
         ),
