@@ -22,6 +22,8 @@ from tlcp.x509.certificate import Certificate
 __all__ = ["match_host", "parse_host", "to_a_labels"]
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
+# No top-level domain is a number; resolvers take such a name for IPv4.  WHATWG URL 3.5
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _SHOWN: Final = 8  # how many names an error lists
 
 
@@ -60,7 +62,10 @@ def parse_host(host: str) -> str | ipaddress.IPv4Address | ipaddress.IPv6Address
     Spec: RFC 9525 6.3, RFC 6066 3 (the form that server_name carries)
     """
     address = _as_address(host)
-    return _as_dns_name(host) if address is None else address
+    if address is not None:
+        return address
+    name = _as_dns_name(host)
+    return _as_number(host, name) if _NUMBER.fullmatch(name.rpartition(".")[2]) else name
 
 
 def _as_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -99,6 +104,20 @@ def _as_dns_name(host: str) -> str:
             "'-' or '_'; give it without port, scheme or wildcard"
         )
     return ascii_name.lower()
+
+
+def _as_number(host: str, name: str) -> ipaddress.IPv4Address:
+    """An address in other digits than ASCII, or with a dot behind it; never a DNS name.
+
+    Who has a certificate for the DNS name "127.1" must not be believed at 127.0.0.1.
+    """
+    try:
+        return ipaddress.IPv4Address(name)
+    except ValueError:
+        raise ConfigError(
+            f"the host name {host!r} ends in a number, and systems take it for an IP address: "
+            "write that as four numbers, as in 127.0.0.1"
+        ) from None
 
 
 def _matches(pattern: str, name: str) -> bool:

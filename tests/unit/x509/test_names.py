@@ -141,3 +141,11 @@ def test_a_name_that_lowers_into_ascii_is_not_ascii() -> None:
     """U+212A, the Kelvin sign, is a "k" to ``str.lower``; to a CA it is some other letter."""
     assert not _matches("ban\u212a.example", "bank.example")
     assert not _matches("*.ban\u212a.example", "www.bank.example")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.1", "0x7f.1", "2130706433", "0x", "1.2.3.4.5", "a.0x7F", "a.1"]
+)
+def test_numbers_that_systems_take_for_addresses_are_no_names(host: str) -> None:
+    with pytest.raises(ConfigError, match="ends in a number"):
+        parse_host(host)
