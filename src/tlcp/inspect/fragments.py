@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Fragments"]
 
 _MAX_DATAGRAM = 1 << 16
+_BLOCK = 8  # bytes: where fragments may begin
 _MAX_WAITING = 256  # datagrams
 _MAX_BYTES = 1 << 24  # of all that wait
 _PIECE_COST = 128  # bytes that Python needs to keep a piece
@@ -30,12 +31,11 @@ class Fragments:
         datagram = self._waiting.get(key)
         if datagram is None:
             datagram = self._waiting[key] = _Datagram()
-        if offset not in datagram.pieces:
-            datagram.pieces[offset] = body
-            datagram.bytes += len(body) + _PIECE_COST
-            self._bytes += len(body) + _PIECE_COST
         if not more and datagram.size < 0:
             datagram.size = offset + len(body)
+        if offset not in datagram.pieces:
+            datagram.keep(offset, body)
+            self._bytes += len(body) + _PIECE_COST
         whole = datagram.whole()
         if whole is not None:
             self._forget(key)
@@ -59,25 +59,27 @@ class Fragments:
 class _Datagram:
     """The fragments of one datagram; of overlapping ones, the first bytes count."""
 
-    __slots__ = ("bytes", "pieces", "size")
+    __slots__ = ("bytes", "pieces", "seen", "size")
 
     def __init__(self) -> None:
         self.pieces: dict[int, bytes] = {}  # by offset, in the order in which they came
         self.bytes = 0
         self.size = -1  # unknown until the last fragment comes
+        self.seen = bytearray(_MAX_DATAGRAM // _BLOCK)  # 1 where a block is there
+
+    def keep(self, offset: int, body: bytes) -> None:
+        self.pieces[offset] = body
+        self.bytes += len(body) + _PIECE_COST
+        first, stop = offset // _BLOCK, (offset + len(body)) // _BLOCK
+        if offset + len(body) == self.size:  # the last block may be shorter
+            stop = -(-self.size // _BLOCK)
+        self.seen[first:stop] = b"\1" * (stop - first)
 
     def whole(self) -> bytes | None:
-        # pieces cannot cover more bytes than they have, which spares most of the looking
-        if self.size < 0 or self.bytes - len(self.pieces) * _PIECE_COST < self.size:
+        # this is asked for every fragment: one that sorted the pieces could be kept busy
+        if self.size < 0 or self.seen.find(0, 0, -(-self.size // _BLOCK)) >= 0:
             return None
-        at = 0
-        for offset in sorted(self.pieces):
-            if offset > at:
-                return None
-            at = max(at, offset + len(self.pieces[offset]))
-        if at < self.size:
-            return None
-        data = bytearray(max(at, self.size))
+        data = bytearray(max(offset + len(piece) for offset, piece in self.pieces.items()))
         for offset, piece in reversed(self.pieces.items()):
             data[offset : offset + len(piece)] = piece
         return bytes(data[: self.size])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import struct
+import time
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from support.capturing import (
     tcp,
 )
 from tlcp.inspect.captures import Packet
+from tlcp.inspect.fragments import Fragments
 from tlcp.inspect.packets import Decoder, TCPPacket, endpoints
 
 DATA = bytes(range(100))
@@ -172,6 +175,20 @@ def test_fragments_that_stay_alone_are_counted_and_bounded() -> None:
     assert decoder.passed_over["fragment whose others are missing"] == 2000 - 256
     decoder.finish()
     assert decoder.passed_over["fragment whose others are missing"] == 2000
+
+
+def test_fragments_in_great_numbers_cost_no_more_each() -> None:
+    """They overlap, so that their bytes would be enough, and one is missing."""
+    waiting = Fragments()
+    waiting.add(b"", 65528, False, b"end")
+    for at in range(60):
+        waiting.add(b"", 8 * (at + 1), True, bytes(1400))
+    start = time.process_time()
+    for at in random.Random(7).sample(range(100, 8191), 8091):
+        assert waiting.add(b"", 8 * at, True, bytes(8)) is None
+    assert time.process_time() - start < 2
+    whole = waiting.add(b"", 0, True, bytes(8))
+    assert whole == bytes(65528) + b"end"
 
 
 def test_a_fragment_cut_by_the_capture_is_not_used() -> None:
