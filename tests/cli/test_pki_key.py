@@ -272,3 +272,11 @@ def test_files_that_are_something_else_do_not_hide_the_rest(place: Path) -> None
     assert "no END line" in result.output
     assert "server.sign.key: private key (PKCS#8, PEM)" in result.output
     assert tlcp(place / "missing").exit_code == 2
+
+
+def test_a_file_of_very_many_certificates_is_refused(place: Path) -> None:
+    many = place / "many.pem"
+    many.write_bytes((place / "ca.crt").read_bytes() * 1025)
+    result = tlcp(many)
+    assert result.exit_code == 2
+    assert "more than 1024 certificates and keys" in result.output

@@ -34,6 +34,7 @@ __all__ = ["key"]
 
 _FORMS = ("pkcs8", "sec1", "pkcs12", "envelope")
 _PUBLIC_SUFFIXES = (".crt", ".crl", ".csr")  # what is written with such a name, all may read
+_MOST_PARTS = 1024
 # SubjectPublicKeyInfo of an SM2 key up to its point, so that other tools get the same digest.
 _SM2_KEY_INFO = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")
 
@@ -136,6 +137,8 @@ def _look(files: Sequence[Path], password: bytes | None) -> list[_Found]:
         except ConfigError as error:
             parts = (Part("other", "unknown", "DER", problem=str(error)),)
         found += [_Found(file, part, part.key) for part in parts]
+        if len(found) > _MOST_PARTS:  # each is compared with each
+            raise ConfigError(f"{file}: more than {_MOST_PARTS} certificates and keys; give fewer")
     for one in found:
         if one.key is not None:
             one.public = public_of(one.key)
