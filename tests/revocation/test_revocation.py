@@ -19,6 +19,7 @@ from tlcp.alerts import AlertDescription
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError, DecodeError
 from tlcp.pki.crl import Revocation, build_crl, crl_pem
 from tlcp.pki.ocsp import OcspAnswer, OcspFailure, build_ocsp_failure, build_ocsp_response
+from tlcp.x509 import crl as module
 from tlcp.x509.chain import verify_chain
 from tlcp.x509.crl import RevocationList, load_crls, read_crls
 from tlcp.x509.ocsp import OcspCertId
@@ -694,3 +695,20 @@ def test_a_response_about_very_many_certificates_is_refused() -> None:
     ]
     with pytest.raises(DecodeError, match="more than 64"):
         OcspResponse.from_der(_response(answers=answers))
+
+
+@KINDS
+def test_a_long_list_is_hashed_once_for_each_key(kind: Kind, monkeypatch: Any) -> None:
+    """Six megabytes took a tenth of a second in every handshake, for each certificate."""
+    made = RevocationList.from_der(crl(kind, *range(5000, 5500)))
+    assert made.is_by(certificate("Sub", kind))
+    assert not made.is_by(certificate("Sub2", kind))
+
+    def unasked(*_: Any) -> bool:
+        raise AssertionError("it was known")
+
+    monkeypatch.setattr(module, "holds", unasked)
+    assert made.is_by(certificate("NoCrl", kind))  # the same key
+    assert not made.is_by(certificate("Sub2", kind))
+    with pytest.raises(AssertionError, match="it was known"):
+        made.is_by(certificate("Stranger", kind))

@@ -24,10 +24,12 @@ from tlcp.errors import ConfigError
 from tlcp.x509.algorithms import SIGNATURE_SCHEMES, Scheme
 from tlcp.x509.certificate import Certificate, readable
 from tlcp.x509.dn import CanonicalName, canonical_name
+from tlcp.x509.recent import Recent
 from tlcp.x509.signatures import holds
 
 __all__ = ["PEM_LABEL", "RevocationList", "RevokedEntry", "load_crls", "read_crls"]
 
+_MOST_MAKERS: Final = 16  # keys of which a list knows whether they made it
 PEM_LABEL: Final = "X509 CRL"
 _KNOWN_CRITICAL: Final = frozenset(
     (
@@ -79,6 +81,11 @@ class RevocationList:
     _signature: bytes = field(repr=False)
     _signed: bytes = field(repr=False)
     _scope: x509.IssuingDistributionPoint | None = field(repr=False)
+    #: SubjectPublicKeyInfo -> whether that key made it: hashing a long list is too much for every
+    #: handshake.
+    _makers: Recent[bytes, bool] = field(
+        default_factory=lambda: Recent(_MOST_MAKERS), init=False, repr=False
+    )
 
     @classmethod
     def from_der(cls, der: bytes, source: str = "the data") -> RevocationList:
@@ -127,7 +134,11 @@ class RevocationList:
         Raises:
             CertificateVerifyError: its key is of no kind that verifies signatures.
         """
-        return holds(issuer.verifying_key, self.scheme, self._signature, self._signed)
+        known = self._makers.get(issuer.key_info)
+        if known is None:
+            known = holds(issuer.verifying_key, self.scheme, self._signature, self._signed)
+            self._makers.put(issuer.key_info, known)
+        return known
 
     def covers(self, certificate: Certificate) -> bool:
         """Whether it says anything of this certificate of its issuer.
