@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from assurance.adversary_peer import Offender, OffendingClient, OffendingServer, Ways
 from assurance.misdeed import Misdeed
 from peers.scripted.peer import Remembered
 from support.ends import HOST, Side, config, drain
+from support.rsa_pki import RsaCA
 from tlcp.connection import Connection
 from tlcp.errors import CertificateVerifyError, InternalError, TLCPError
 from tlcp.events import TracedMessage
+from tlcp.record.cbc_sha256 import CBCSha256Protection
 from tlcp.record.protect import _Batches
 from tlcp.registry import ContentType
 from tlcp.sessions.session import Session
 from tlcp.sessions.store import MemoryStore
-from tlcp.suites import CipherSuite
+from tlcp.suites import CipherSuite, KeyKind
+from tlcp.x509.identity import Identity
 
 __all__ = ["Meeting", "commit", "complaints"]
 
@@ -64,7 +69,7 @@ class Meeting:
         """Have both ends count from that number what the offender sends."""
         self.offender.writes.skip(number - self.offender.writes.sequence)
         reads = self.victim._records._reads
-        if not isinstance(reads, _Batches):
+        if not isinstance(reads, _Batches | CBCSha256Protection):
             raise TypeError("nothing is protected yet")
         reads._sequence = number
 
@@ -104,18 +109,39 @@ def commit(misdeed: Misdeed, suite: CipherSuite) -> Meeting:
 
 
 def _meeting(misdeed: Misdeed, suite: CipherSuite) -> Meeting:
-    settings: dict[str, Any] = {"suites": (suite,)} | misdeed.victim
-    more = dict(misdeed.offender)
+    settings, more = _keys(misdeed.by, suite)
+    settings |= {"suites": (suite,)} | misdeed.victim
+    more |= misdeed.offender
     if misdeed.by == "client":
         if misdeed.resumed:
             settings.setdefault("session_store", MemoryStore())
-            more["session"] = _known_client(settings, suite)
+            more["session"] = _known_client(settings, suite, more)
         return _client_offends(misdeed.act(), settings, suite, more)
     session = None
     if misdeed.resumed:
         more["memory"] = {}
         session = _known_server(settings, suite, more)
     return _server_offends(misdeed.act(), settings, suite, more, session)
+
+
+def _keys(by: str, suite: CipherSuite) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the victim and the offender need besides, in suites of RSA keys."""
+    if suite.key_kind is not KeyKind.RSA:
+        return {}, {}
+    parties = {"client": _rsa_party("client"), "server": _rsa_party("server")}
+    victim = parties["server" if by == "client" else "client"]
+    settings = {"identity": victim, "trust": _rsa_ca().trust, "now": lambda: datetime.now(UTC)}
+    return settings, {"identity": parties[by], "ca": _rsa_ca().certificate}
+
+
+@functools.cache
+def _rsa_party(name: str) -> Identity:
+    return _rsa_ca().issue_party(name, hosts=(HOST,)).identity
+
+
+@functools.cache
+def _rsa_ca() -> RsaCA:
+    return RsaCA.create()
 
 
 def _client_offends(
@@ -143,8 +169,8 @@ def _keep(role: str, sent: list[TracedMessage]) -> Any:
     return lambda message: sent.append(message) if message.sender == role else None
 
 
-def _known_client(settings: dict[str, Any], suite: CipherSuite) -> Remembered:
-    meeting = _client_offends(Ways(), settings, suite, {})
+def _known_client(settings: dict[str, Any], suite: CipherSuite, more: dict[str, Any]) -> Remembered:
+    meeting = _client_offends(Ways(), settings, suite, more)
     meeting.run()
     if not isinstance(meeting.offender, OffendingClient) or meeting.offender.session is None:
         raise AssertionError("an honest handshake left no session")

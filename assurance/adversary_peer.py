@@ -273,7 +273,8 @@ class OffendingClient(Offender, ScriptedClient):
         self.ways, self.said = ways, {}
         more.setdefault("identity", world().client)
         more.setdefault("name", HOST)
-        super().__init__(honest_stack(suite), ca=world().ca.certificate, **more)
+        more.setdefault("ca", world().ca.certificate)
+        super().__init__(honest_stack(suite), **more)
 
 
 class OffendingServer(Offender, ScriptedServer):
@@ -282,4 +283,5 @@ class OffendingServer(Offender, ScriptedServer):
     def __init__(self, ways: Ways, suite: CipherSuite, **more: Any) -> None:
         self.ways, self.said = ways, {}
         more.setdefault("identity", world().server)
-        super().__init__(honest_stack(suite), ca=world().ca.certificate, **more)
+        more.setdefault("ca", world().ca.certificate)
+        super().__init__(honest_stack(suite), **more)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from assurance.misdeed import Misdeed, numbered
@@ -10,27 +12,34 @@ from assurance.misdeeds import (
     bodies,
     certificates,
     exchange,
+    finished,
     hello,
     order,
     protection,
     records,
     sessions,
 )
+from tlcp.suites import RSA_SUITES, KeyExchangeKind
 
 __all__ = ["MISDEEDS"]
 
-_TABLES: Final = (
-    order,
-    records,
-    protection,
-    alerts,
-    hello,
-    exchange,
-    sessions,
-    certificates,
-    bodies,
-)
+#: What is the same whatever the keys are, and what is about SM2 keys and the suites that have them.
+_ANY_KEYS: Final = (order, records, protection, alerts, finished, bodies)
+_SM2: Final = (hello, exchange, sessions, certificates)
 
-MISDEEDS: Final[tuple[Misdeed, ...]] = tuple(
-    numbered(row for table in _TABLES for row in table.misdeeds())
-)
+
+def _all() -> Iterator[Misdeed]:
+    for table in _ANY_KEYS:
+        for row in table.misdeeds():
+            yield _also_rsa(row)
+    for table in _SM2:
+        yield from table.misdeeds()
+
+
+def _also_rsa(row: Misdeed) -> Misdeed:
+    """Where there are ECC suites, there are RSA suites of the same ciphers, too."""
+    ciphers = {s.cipher for s in row.suites if s.key_exchange is KeyExchangeKind.ECC}
+    return replace(row, suites=(*row.suites, *(s for s in RSA_SUITES if s.cipher in ciphers)))
+
+
+MISDEEDS: Final[tuple[Misdeed, ...]] = tuple(numbered(_all()))

@@ -1,8 +1,8 @@
-"""Key exchanges, signatures and Finished: points, numbers and encodings that are none.
+"""Key exchanges and signatures: points, numbers and encodings that are none.
 
 The offender signs what it sends, so that nothing but the one fault can be found.
 
-Spec: GB/T 38636-2020 6.4.5.4, 6.4.5.8, 6.4.5.9, 6.4.5.10; GB/T 32918
+Spec: GB/T 38636-2020 6.4.5.4, 6.4.5.8, 6.4.5.9; GB/T 32918
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FOUND_BY_THE_OFFENDER: Final = Expected(AlertReceived)
 
 def misdeeds() -> Iterator[Misdeed]:
     """All of this table."""
-    for table in (_signatures, _signed, _points, _ciphertexts, _secrets, _finished):
+    for table in (_signatures, _signed, _points, _ciphertexts, _secrets):
         yield from table()
 
 
@@ -466,51 +466,3 @@ def _secrets() -> Iterator[Misdeed]:
             ),
             BAD_MAC, tuple(ECC),
         )  # fmt: skip
-
-
-# ---- Finished ---------------------------------------------------------------------------------
-
-
-def _finished() -> Iterator[Misdeed]:
-    for role in ("client", "server"):
-        rows: dict[str, tuple[Callable[[Offender, bytes], bytes], Expected]] = {
-            "zeros": (lambda _, __: bytes(12), DECRYPT),
-            "ones": (lambda _, __: b"\xff" * 12, DECRYPT),
-            "reversed": (lambda _, own: own[::-1], DECRYPT),
-            "of-the-other-side": (lambda p, _: p.verify_data(p.other), DECRYPT),
-            "of-too-many-messages": (lambda p, own: _over(p, own), DECRYPT),
-            "empty": (lambda _, __: b"", DECODE),
-            "of-11-bytes": (lambda _, own: own[:-1], DECODE),
-            "of-13-bytes": (lambda _, own: own + b"\0", DECODE),
-            "of-36-bytes": (lambda _, own: own * 3, DECODE),
-        }
-        for at in range(12):
-            rows[f"bit-of-byte-{at:02}"] = _with_flipped(at), DECRYPT
-        for resumed in (False, True):
-            kind = "resumed" if resumed else "full"
-            for name, (edit, end) in rows.items():
-                yield Misdeed(
-                    f"{role}/{kind}/finished/{name}", "6.4.5.10", cast("Any", role),
-                    edited("Finished", edit), end, resumed=resumed,
-                )  # fmt: skip
-            yield Misdeed(
-                f"{role}/{kind}/finished/reflected", "6.4.5.10", cast("Any", role),
-                edited("Finished", _reflected), DECRYPT, resumed=resumed,
-            )  # fmt: skip
-
-
-def _with_flipped(at: int) -> Callable[[Offender, bytes], bytes]:
-    return lambda _, own: _flip(own, at)
-
-
-def _over(peer: Offender, own: bytes) -> bytes:
-    """The right value of a transcript with one message more."""
-    return peer._verify_data(peer.role, peer.transcript + b"\x14\0\0\x0c" + own)
-
-
-def _reflected(peer: Offender, own: bytes) -> bytes:
-    """What the victim's own Finished said, if it has come; else the value it is going to have."""
-    for raw in peer.heard.messages:
-        if raw[0] == 0x14:
-            return raw[4:]
-    return peer.verify_data(peer.other)

@@ -135,13 +135,13 @@ class RsaCA:
         """The root as the one trust anchor."""
         return TrustStore([self.certificate])
 
-    def issue_party(self, name: str) -> RsaParty:
-        """Both certificates of one party."""
+    def issue_party(self, name: str, *, hosts: Sequence[str] = HOSTS) -> RsaParty:
+        """Both certificates of one party, for these hosts."""
         files: dict[str, bytes] = {}
         for use in ("sign", "enc"):
             key = rsa_key(f"{name} {use}")
             made = rsa_certificate(
-                name, key.public_key(), use, self.certificate.common_name, self.key
+                name, key.public_key(), use, self.certificate.common_name, self.key, hosts=hosts
             )
             files |= {f"{use}.crt": pem(made), f"{use}.key": rsa_key_pem(key)}
         identity = Identity.from_pem(*(files[end] for end in FILES))

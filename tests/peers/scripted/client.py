@@ -7,10 +7,8 @@ import os
 from cryptography.exceptions import InvalidSignature
 
 from peers.scripted.manners import AnswerSeen, ListSeen, Refusal, RequestSeen, Stack, insist
-from peers.scripted.peer import Flow, Remembered, ScriptedPeer, is_ecdhe
+from peers.scripted.peer import Flow, Remembered, ScriptedPeer, is_ecdhe, master_secret, proven
 from tlcp.crypto.keys import PrivateKey
-from tlcp.crypto.prf import prf_sm3
-from tlcp.crypto.sm3 import sm3
 from tlcp.registry import ExtensionType as X
 from tlcp.suites import CipherSuite
 from tlcp.wire.bodies import (
@@ -217,9 +215,9 @@ class ScriptedClient(ScriptedPeer):
         body, pre_master = self._share(suite, listed, point)
         self._say(ClientKeyExchange(body))
         if asked and self.identity is not None:
-            signed = self._transcript if self.habits.raw_verify else sm3(self._transcript)
+            signed = self._transcript if self.habits.raw_verify else proven(suite, self._transcript)
             self._say(CertificateVerify(self.identity.sign_key.sign(signed)))
-        self._agree(suite, prf_sm3(pre_master, b"master secret", b"".join(randoms), 48), randoms)
+        self._agree(suite, master_secret(suite, pre_master, randoms), randoms)
 
     def _share(self, suite: CipherSuite, listed: ListSeen, point: bytes) -> tuple[bytes, bytes]:
         enc = listed.certificates[1]

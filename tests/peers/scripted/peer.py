@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -9,10 +10,10 @@ from typing import TypeVar
 
 from peers.scripted.manners import SILENT, Refusal, Stack
 from peers.scripted.records import Record, Sealer, as_record, first_record, sealers
-from tlcp.crypto.prf import prf_sm3
+from tlcp.crypto.prf import prf
 from tlcp.crypto.sm3 import sm3
 from tlcp.errors import TLCPError
-from tlcp.suites import CipherSuite, KeyExchangeKind
+from tlcp.suites import CipherSuite, KeyExchangeKind, KeyKind
 from tlcp.wire.messages import Finished, Handshake, decode_handshake
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.identity import Identity
@@ -206,7 +207,7 @@ class ScriptedPeer:
 
     def _verify_data(self, sender: str, messages: bytes) -> bytes:
         label = f"{sender} finished".encode()
-        return prf_sm3(self.master, label, sm3(messages), 12)
+        return prf(self.suite.hash, self.master, label, digest(self.suite.hash, messages), 12)
 
     def _finish(self) -> None:
         self._send(CCS, b"\x01")
@@ -244,3 +245,18 @@ class ScriptedPeer:
 
 def is_ecdhe(suite: CipherSuite) -> bool:
     return suite.key_exchange is KeyExchangeKind.ECDHE
+
+
+def digest(name: str, data: bytes) -> bytes:
+    """The hash of a suite."""
+    return hashlib.sha256(data).digest() if name == "sha256" else sm3(data)
+
+
+def proven(suite: CipherSuite, messages: bytes) -> bytes:
+    """What CertificateVerify signs: SHA-256 in every RSA suite, as Tongsuo has it."""
+    return digest("sha256" if suite.key_kind is KeyKind.RSA else suite.hash, messages)
+
+
+def master_secret(suite: CipherSuite, pre_master: bytes, randoms: tuple[bytes, bytes]) -> bytes:
+    """48 bytes, of both hellos' random values."""
+    return prf(suite.hash, pre_master, b"master secret", b"".join(randoms), 48)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives import hashes, hmac
 
-from tlcp.crypto.prf import prf_sm3
+from tlcp.crypto.prf import prf
 from tlcp.crypto.sm4 import SM4Key
 from tlcp.suites import BulkCipher, CipherSuite
 
@@ -44,6 +44,7 @@ class Sealer:
 
     def __init__(self, suite: CipherSuite, keys: tuple[bytes, bytes, bytes], nonce: int) -> None:
         self._gcm = suite.cipher is BulkCipher.SM4_GCM
+        self._hash = hashes.SHA256() if suite.hash == "sha256" else hashes.SM3()
         self._mac_key, key, self._iv = keys
         self._key, self._nonce, self._count = SM4Key(key), nonce, 0
         self.nonces = list[int]()
@@ -54,7 +55,7 @@ class Sealer:
         return number + bytes((kind, 1, 1)) + size.to_bytes(2, "big")
 
     def _mac(self, header: bytes, text: bytes) -> bytes:
-        mac = hmac.HMAC(self._mac_key, hashes.SM3())
+        mac = hmac.HMAC(self._mac_key, self._hash)
         mac.update(header + text)
         return mac.finalize()
 
@@ -90,7 +91,8 @@ def sealers(
     make: type[Sealer] = Sealer,
 ) -> dict[str, Sealer]:
     """The protection of both directions; ``randoms`` are the client's and the server's."""
-    block = prf_sm3(master, b"key expansion", randoms[1] + randoms[0], suite.key_block_bytes)
+    seed = randoms[1] + randoms[0]
+    block = prf(suite.hash, master, b"key expansion", seed, suite.key_block_bytes)
     parts = []
     for size in (suite.mac_key_bytes, suite.key_bytes, suite.iv_bytes):
         parts.append((block[:size], block[size : 2 * size]))

@@ -7,10 +7,8 @@ import os
 from cryptography.exceptions import InvalidSignature
 
 from peers.scripted.manners import HelloSeen, ListSeen, Refusal, Stack, insist
-from peers.scripted.peer import Flow, Remembered, ScriptedPeer, is_ecdhe
+from peers.scripted.peer import Flow, Remembered, ScriptedPeer, is_ecdhe, master_secret, proven
 from tlcp.crypto.keys import KeyAgreement, PrivateKey
-from tlcp.crypto.prf import prf_sm3
-from tlcp.crypto.sm3 import sm3
 from tlcp.errors import TLCPError
 from tlcp.registry import ExtensionType as X
 from tlcp.suites import ALL_SUITES, CipherSuite
@@ -187,9 +185,9 @@ class ScriptedServer(ScriptedPeer):
 
     def _exchange(self, suite: CipherSuite, randoms: bytes) -> bytes:
         own = self._own
-        if not isinstance(own.enc_key, PrivateKey) or own.enc_cert is None:
+        if own.enc_cert is None:
             raise AssertionError("a server needs an encryption pair")
-        if is_ecdhe(suite):
+        if is_ecdhe(suite) and isinstance(own.enc_key, PrivateKey):
             self._agreement = own.enc_key.begin_key_exchange()
             params = EcdheParams(3, self.habits.curve, self._agreement.ephemeral_point)
             signature = own.sign_key.sign(randoms + params.to_bytes())
@@ -208,11 +206,11 @@ class ScriptedServer(ScriptedPeer):
             insist(self.demands.client_list, listed)
         share = yield from self._message(ClientKeyExchange)
         pre_master = self._pre_master(suite, share.body, listed)
-        self._agree(suite, prf_sm3(pre_master, b"master secret", b"".join(randoms), 48), randoms)
+        self._agree(suite, master_secret(suite, pre_master, randoms), randoms)
         if listed.certificates:
-            proven = self._transcript
+            before = self._transcript
             verify = yield from self._message(CertificateVerify)
-            signed = proven if self.demands.raw_verify else sm3(proven)
+            signed = before if self.demands.raw_verify else proven(suite, before)
             try:
                 listed.certificates[0].public_key.verify(verify.signature, signed)
             except InvalidSignature:
