@@ -36,6 +36,7 @@ from tlcp.registry import TLCP_VERSION, ExtensionType, number_label
 from tlcp.sessions.session import Session, State
 from tlcp.suites import ALL_SUITES, CipherSuite, KeyExchangeKind, KeyKind, suite_label
 from tlcp.wire.extensions import (
+    OCSP,
     ProtocolNameList,
     StapledStatus,
     decode_extension,
@@ -165,7 +166,23 @@ def _status_and_exchange() -> Step[tuple[bytes | None, ServerKeyExchange]]:
     message = yield from expect_either(CertificateStatus, ServerKeyExchange)
     if isinstance(message, ServerKeyExchange):
         return None, message
-    return message.response, (yield from expect(ServerKeyExchange))
+    return _ocsp_response(message), (yield from expect(ServerKeyExchange))
+
+
+def _ocsp_response(status: CertificateStatus | StapledStatus) -> bytes:
+    """The response, if it is of the kind that was asked for.
+
+    Raises:
+        IllegalParameter: it is not.
+
+    Spec: RFC 6066 8
+    """
+    if status.status_type != OCSP:
+        raise IllegalParameter(
+            f"the server stapled a status of type {status.status_type}",
+            expected=f"{OCSP} (OCSP), the one asked for",
+        )
+    return status.response
 
 
 class ClientEndpoint(Endpoint):
@@ -322,7 +339,7 @@ class ClientEndpoint(Endpoint):
             return None, False
         if not answer.data:
             return None, True
-        return decode_extension(answer, StapledStatus).response, False
+        return _ocsp_response(decode_extension(answer, StapledStatus)), False
 
     def _note_quirks(self, hello: ServerHello) -> None:
         asked = self.config.dialect.renegotiation_scsv  # then its answer tells nothing
