@@ -18,6 +18,7 @@ from assurance.misdeeds import (
     protection,
     records,
     sessions,
+    status,
 )
 from tlcp.suites import RSA_SUITES, KeyExchangeKind
 
@@ -25,7 +26,7 @@ __all__ = ["MISDEEDS"]
 
 #: What is the same whatever the keys are, and what is about SM2 keys and the suites that have them.
 _ANY_KEYS: Final = (order, records, protection, alerts, finished, bodies)
-_SM2: Final = (hello, exchange, sessions, certificates)
+_SM2: Final = (hello, exchange, sessions, status, certificates)
 
 
 def _all() -> Iterator[Misdeed]:
