@@ -48,6 +48,8 @@ _MAC_HEADER = struct.Struct(">QBHH")  # sequence, type, version, length
 _SMALLEST_PROTECTED = HEADER_BYTES + 24  # GCM around nothing
 _MOST_TRIES = 2048  # sequence numbers that are tried behind a gap
 _MOST_TRIES_IN_ALL = 1 << 14  # and in one connection: whoever sends gaps shall not keep us busy
+_SPARE_TIMES = 16  # as many times the bytes of a capture may be decrypted in vain
+_TRY_BYTES = 256  # that a try costs beside its own
 _MOST_TRANSCRIPT = 1 << 22  # bytes; no handshake has so many
 _ENCRYPTED = (KeyExchangeKind.ECC, KeyExchangeKind.RSA)
 
@@ -180,16 +182,19 @@ class Decryptor:
             return None if self._secrets else hopeless
         if record.version != TLCP_VERSION:
             return Opening(None, None, Integrity.FAILS, _OTHER_VERSION)
-        first = self._next[record.sender]
-        tries = 1
+        first, spare = self._next[record.sender], self._secrets
+        tries, cost = 1, len(record.fragment) + _TRY_BYTES
+        spare.spare_bytes += _SPARE_TIMES * cost
         if lost:
-            if self._tries_left <= 0:
+            if self._tries_left <= 0 or spare.spare_bytes < cost:
                 return Opening(None, first, Integrity.UNKNOWN, _TOO_MANY_GAPS)
-            tries += min(lost // _SMALLEST_PROTECTED + 1, _MOST_TRIES, self._tries_left)
+            wanted = min(lost // _SMALLEST_PROTECTED + 1, _MOST_TRIES)
+            tries += min(wanted, self._tries_left, spare.spare_bytes // cost)
             self._tries_left -= tries - 1
         for sequence in range(first, first + tries):
             opened = opens.open(record.content_type, [record.fragment])
             self._next[record.sender] = sequence + 1
+            spare.spare_bytes -= cost if sequence > first else 0
             if opened.error is None:
                 return Opening(opened.data, sequence, Integrity.HOLDS)
             if isinstance(opened.error, RecordOverflow):

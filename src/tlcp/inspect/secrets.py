@@ -23,6 +23,7 @@ __all__ = ["KnownSession", "Secrets"]
 
 _LINE = re.compile(r"(CLIENT_RANDOM|PMS_CLIENT_RANDOM)\s+([0-9a-fA-F]{64})\s+([0-9a-fA-F]{96})\s*")
 _MOST_SESSIONS = 100_000
+_SPARE_BYTES = 1 << 28  # a second or two
 _PRE_MASTER_BYTES = 48
 
 PrivateKey = SM2PrivateKey | RSAPrivateKey
@@ -47,6 +48,8 @@ class Secrets:
     Attributes:
         lines_not_understood: how many lines of key logs were of other kinds.
         growing: whether more may be learnt during a connection; what is encrypted waits for it.
+        spare_bytes: how much may be decrypted in vain, in search of sequence numbers behind gaps:
+            whoever makes a capture of gaps, with its keys, shall not keep us busy.
     """
 
     def __init__(self) -> None:
@@ -56,6 +59,7 @@ class Secrets:
         self._sessions: dict[tuple[str, bytes], KnownSession] = {}
         self.lines_not_understood = 0
         self.growing = False
+        self.spare_bytes = _SPARE_BYTES
 
     def __repr__(self) -> str:
         return (

@@ -124,6 +124,22 @@ def test_behind_lost_records_the_sequence_is_found_again(name: str) -> None:
     assert (last.sequence, last.integrity) == (3, Integrity.HOLDS)
 
 
+@pytest.mark.parametrize("name", ["tongsuo-ecc-cbc", "tongsuo-ecdhe-gcm", "tassl-ecc-cbc"])
+def test_a_capture_of_gaps_is_not_searched_without_end(name: str) -> None:
+    """Each connection may be searched for a second, and there may be many."""
+    pieces = next(connections(name))
+    place = max(i for i, p in enumerate(pieces) if p.sender == 0 and p.data[0] == 23)
+    junk = b"\x17\x01\x01\x40\x00" + bytes(1 << 14)
+    hostile = [*pieces[:place], *[pieces[place]._replace(data=junk, lost=1 << 20)] * 3]
+    secrets = secrets_of(name)
+    secrets.spare_bytes = 1 << 20
+    for _ in range(4):
+        records = examine_pieces(hostile, secrets).dissection.records
+        assert 0 <= secrets.spare_bytes < 1 << 20
+        assert all(record.integrity is not Integrity.HOLDS for record in records[-3:])
+    assert records[-1].problem is not None
+
+
 def test_change_cipher_spec_lost_in_a_gap() -> None:
     pieces = next(connections("tongsuo-ecc-gcm"))
     place = next(i for i, p in enumerate(pieces) if p.sender == 0 and p.data[0] == 20)
