@@ -124,6 +124,8 @@ def test_ports_that_wireshark_knows_need_an_option(pki: PKI, tmp_path: Path) -> 
         data = source.read_bytes()
         port = next(iter(capture)).data[36:38]
     assert command("c.pcapng", [40000, int.from_bytes(port, "big")]) == "wireshark c.pcapng"
+    assert command("a b; c", []) == "wireshark 'a b; c'"
+    assert command("-X", []) == "wireshark ./-X"
     for number in (8080, 6379):
         moved = tmp_path / f"{number}.pcap"
         moved.write_bytes(data.replace(port, number.to_bytes(2, "big")))

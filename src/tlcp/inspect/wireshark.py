@@ -6,6 +6,7 @@ Some of its decoders notice that they are wrong; the option does no harm there.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 __all__ = ["command", "taken"]
@@ -54,4 +55,5 @@ def command(file: str, ports: Iterable[int]) -> str:
         options = ["-o tcp.try_heuristic_first:TRUE"]
     else:
         options = [f"-d tcp.port=={port},tls" for port in odd]
-    return " ".join(("wireshark", *options, file))
+    # a name that begins with "-" would be an option
+    return " ".join(("wireshark", *options, shlex.quote(f"./{file}" if file[:1] == "-" else file)))

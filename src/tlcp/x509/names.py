@@ -25,6 +25,7 @@ _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 # No top-level domain is a number; resolvers take such a name for IPv4.  WHATWG URL 3.5
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _SHOWN: Final = 8  # how many names an error lists
+_SHOWN_CHARACTERS: Final = 253  # of each, which may be of any length
 
 
 def match_host(certificate: Certificate, host: str, *, which: str = "") -> None:
@@ -138,7 +139,11 @@ def _listed(certificate: Certificate) -> str:
     if not names:
         return "no subjectAltName entry"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(repr(name) for name in names[:_SHOWN]) + more
+    return ", ".join(repr(_short(name)) for name in names[:_SHOWN]) + more
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _SHOWN_CHARACTERS else name[:_SHOWN_CHARACTERS] + "..."
 
 
 def _name_mismatch(certificate: Certificate, name: str, which: str) -> CertificateVerifyError:

@@ -149,3 +149,10 @@ def test_a_name_that_lowers_into_ascii_is_not_ascii() -> None:
 def test_numbers_that_systems_take_for_addresses_are_no_names(host: str) -> None:
     with pytest.raises(ConfigError, match="ends in a number"):
         parse_host(host)
+
+
+def test_an_error_is_not_as_long_as_the_names() -> None:
+    cert = mint_leaf("x", None, hosts=[".".join(["a" * 60] * 300), "b.example"]).cert
+    with pytest.raises(CertificateVerifyError, match=r"a\.\.\.', 'b.example'") as caught:
+        match_host(cert, "c.example")
+    assert len(str(caught.value)) < 1000
