@@ -21,7 +21,7 @@ from cryptography.x509 import ObjectIdentifier
 from tlcp.crypto.pbe import EncryptedPrivateKeyInfo, Work, cost_of, decrypt_pkcs8, encrypt_pkcs8
 from tlcp.crypto.pbes2 import Protection
 from tlcp.crypto.pem import PemBlock, is_pem, split_pem, to_pem
-from tlcp.crypto.rsa import RSAPrivateKey
+from tlcp.crypto.rsa import MAX_BITS, MIN_BITS, RSAPrivateKey
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import ConfigError
 
@@ -34,6 +34,7 @@ __all__ = [
     "check_work",
     "dump_private_key",
     "encode_private_key",
+    "key_cost",
     "key_form",
     "load_any_private_key",
     "load_private_key",
@@ -53,6 +54,10 @@ _FORMS: Final = {
     "ENCRYPTED PRIVATE KEY": "encrypted PKCS#8",
     "RSA PRIVATE KEY": "PKCS#1",
 }
+_LONGEST_OTHER: Final = 2048  # bytes of a key that is not for us, of which the kind is told
+_RSA_COST: Final = 5_000_000  # of checking the longest RSA key, in iterations of PBKDF2
+_SHORTEST_RSA: Final = 1024  # bytes of DER; one of 2048 bits has 1190
+_RSA_GROWTH: Final = 4.6  # the DER of an RSA key is so many times as long as its modulus
 _OLD_ENCRYPTION: Final = (
     "the private key is encrypted in OpenSSL's old way (Proc-Type, DEK-Info); convert it with "
     "`openssl pkcs8 -topk8 -in KEY -out NEW`"
@@ -186,6 +191,8 @@ def check_work(blocks: Sequence[PemBlock]) -> None:
     """
     work = Work("file")
     for block in blocks:
+        if block.label.endswith("PRIVATE KEY"):
+            work.spend(key_cost(len(block.der)))
         if block.label != "ENCRYPTED PRIVATE KEY":
             continue
         try:
@@ -194,6 +201,16 @@ def check_work(blocks: Sequence[PemBlock]) -> None:
         except (ValueError, ConfigError):
             continue  # it costs nothing, and says so itself
         work.spend(cost)
+
+
+def key_cost(size: int) -> int:
+    """What reading a key costs at the most, in iterations of PBKDF2: an RSA key is checked.
+
+    Args:
+        size: of its DER in bytes, encrypted or not.
+    """
+    bits = 8 * size / _RSA_GROWTH if size >= _SHORTEST_RSA else 0
+    return int(_RSA_COST * (bits / MAX_BITS) ** 3)
 
 
 def dump_private_key(
@@ -366,8 +383,16 @@ def _decodes(kind: type, der: bytes) -> bool:
 
 def _load_rsa(der: bytes, otherwise: str) -> RSAPrivateKey:
     """An RSA key; what is another one is named, so that the user sees which file was taken."""
+    bits = _rsa_bits(der)
+    if bits > MAX_BITS:  # before it is checked, which would take minutes
+        raise ConfigError(
+            f"the private key cannot be used: an RSA key of {bits} bits; want {MIN_BITS} to "
+            f"{MAX_BITS}"
+        )
     try:
-        key = serialization.load_der_private_key(der, None)
+        # of other kinds only the name is wanted, and long ones take long, too
+        readable = bits or len(der) <= _LONGEST_OTHER
+        key = serialization.load_der_private_key(der, None) if readable else None
     except Exception:  # the parser raises ValueError, TypeError, UnsupportedAlgorithm and more
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
@@ -378,8 +403,20 @@ def _load_rsa(der: bytes, otherwise: str) -> RSAPrivateKey:
         raise ConfigError(f"the private key cannot be used: {error}") from None
 
 
+def _rsa_bits(der: bytes) -> int:
+    """The length of an RSA key's modulus, PKCS#8 or PKCS#1; 0 for keys of other kinds."""
+    try:
+        if _decodes(_PrivateKeyInfo, der):
+            der = asn1.decode_der(_PrivateKeyInfo, der).private_key
+        return asn1.decode_der(_RSAPrivateKey, der).modulus.bit_length()
+    except ValueError:
+        return 0
+
+
 def _curve_of(der: bytes) -> str:
     try:
+        if len(der) > _LONGEST_OTHER:
+            return "another curve"
         return _describe(serialization.load_der_private_key(der, None), "another curve")
     except Exception:  # as above
         return "another curve"

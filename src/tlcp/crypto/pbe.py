@@ -143,7 +143,7 @@ class Work:
         self._left -= cost
         if self._left < 0:
             raise ConfigError(
-                f"the {self._what} costs too much to decrypt: more than {_MAX_WORK} iterations for "
+                f"the {self._what} costs too much to read: more than {_MAX_WORK} iterations for "
                 "all its parts together. Was it made to keep us busy?"
             )
 

@@ -22,7 +22,7 @@ from cryptography.x509 import ObjectIdentifier
 
 from tlcp.crypto.ber import pieces
 from tlcp.crypto.der import encode_element
-from tlcp.crypto.keyfile import SoftwareKey, encode_private_key, load_any_private_key
+from tlcp.crypto.keyfile import SoftwareKey, encode_private_key, key_cost, load_any_private_key
 from tlcp.crypto.pbe import (
     RC2_40,
     EncryptedPrivateKeyInfo,
@@ -171,11 +171,14 @@ def load_pkcs12(data: bytes, password: bytes | None = None) -> Pkcs12:
             continue
         for bag in _bags(_contents(info, password)):
             if bag.type == KEY_BAG:
-                keys.append(load_any_private_key(asn1.encode_der(bag.value)))
+                der = asn1.encode_der(bag.value)
+                work.spend(key_cost(len(der)))
+                keys.append(load_any_private_key(der))
             elif bag.type == SHROUDED_BAG:
                 shrouded = _parsed(EncryptedPrivateKeyInfo, bag.value)
                 work.spend(cost_of(asn1.encode_der(shrouded.algorithm), "private key"))
                 der = decrypt_pkcs8(asn1.encode_der(bag.value), _needed(password))
+                work.spend(key_cost(len(der)))
                 keys.append(load_any_private_key(der))
             elif bag.type == CERTIFICATE_BAG:
                 held = _parsed(CertificateBag, bag.value)

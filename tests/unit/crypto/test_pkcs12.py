@@ -151,7 +151,7 @@ def test_the_work_for_all_parts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("tlcp.crypto.pbe._MAX_WORK", 30)
     load_pkcs12(data, PASSWORD)
     monkeypatch.setattr("tlcp.crypto.pbe._MAX_WORK", 29)
-    assert "costs too much to decrypt: more than 29 iterations" in refused(data)
+    assert "costs too much to read: more than 29 iterations" in refused(data)
 
 
 def test_other_files_are_named() -> None:

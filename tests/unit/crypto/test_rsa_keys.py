@@ -11,8 +11,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from support.rsa_pki import rsa_key, rsa_key_pem
-from tlcp.crypto.keyfile import load_any_private_key, load_private_key
+from tlcp.crypto.der import encode_element
+from tlcp.crypto.keyfile import load_any_private_key, load_private_key, load_private_keys
 from tlcp.crypto.keys import PrivateKey, PrivateRSAKey
+from tlcp.crypto.pem import to_pem
 from tlcp.crypto.rsa import RSAPrivateKey, RSAPublicKey
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import ConfigError
@@ -121,3 +123,52 @@ def test_encrypted_key_files(encoding: serialization.Encoding) -> None:
 def test_a_short_key_in_a_file_says_so() -> None:
     with pytest.raises(ConfigError, match="cannot be used: an RSA key of 1024 bits"):
         load_any_private_key(rsa_key_pem(rsa_key("short", 1024)))
+
+
+@pytest.mark.parametrize("pkcs8", [True, False])
+def test_an_overlong_key_is_refused_before_it_is_checked(
+    pkcs8: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether its primes are primes takes half a minute to find out."""
+    inner = sequence(0, (1 << 16383) + 1, *[65537] * 7)
+    algorithm = sequence(bytes.fromhex("06092a864886f70d010101 0500"))
+    outer = sequence(0, algorithm, encode_element(4, inner))
+
+    def unasked(*_: object) -> None:
+        raise AssertionError("it was loaded")
+
+    monkeypatch.setattr(serialization, "load_der_private_key", unasked)
+    with pytest.raises(ConfigError, match="an RSA key of 16384 bits; want 2048 to 8192"):
+        load_any_private_key(outer if pkcs8 else inner)
+
+
+def test_long_keys_of_other_kinds_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a DSA key the public one is computed, in a group of whatever size."""
+    dsa = bytes.fromhex("06072a8648ce380401")
+    group = sequence((1 << 40_000) + 1, 3, 2)
+    whole = sequence(0, sequence(dsa, group), encode_element(4, b"\2\1\5"))
+    monkeypatch.delattr(serialization, "load_der_private_key")
+    with pytest.raises(ConfigError, match="got a PKCS#8 key of another kind"):
+        load_any_private_key(whole)
+
+
+@pytest.mark.parametrize("label", ["PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"])
+def test_very_many_long_keys_are_not_read(label: str) -> None:
+    few, many = (to_pem(label, bytes(4700)) * count for count in (3, 100))
+    with pytest.raises(ConfigError, match="costs too much to read"):
+        load_private_keys(many)
+    with pytest.raises(ConfigError, match="private key"):
+        load_private_keys(few)
+
+
+def sequence(*items: int | bytes) -> bytes:
+    """DER of a SEQUENCE of integers, and of what is encoded already."""
+    return encode_element(
+        0x30,
+        b"".join(
+            encode_element(2, item.to_bytes(item.bit_length() // 8 + 1, "big"))
+            if isinstance(item, int)
+            else item
+            for item in items
+        ),
+    )
