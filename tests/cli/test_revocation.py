@@ -33,6 +33,7 @@ def test_a_revoked_client_is_refused_by_the_list(ca: Path) -> None:
     with serving(*words, "--crl", ca / "ca.crl") as server:
         done = run("connect", server.address, "--pki", ca, "--name", "client", *NOW)
         assert done.returncode == 0, done.stderr.decode()
+        assert "revocation    not asked about" in done.stderr.decode()
         assert server.wait() == 0
     make("revoke", ca, "client", "--reason", "keyCompromise")
     make("crl", ca)
@@ -52,6 +53,7 @@ def test_a_server_that_staples(ca: Path, tmp_path: Path) -> None:
     with serving(*words, "--ocsp-response", staple) as server:
         done = run("connect", server.address, *client)
         assert done.returncode == 0, done.stderr.decode()
+        assert "revocation    none of its certificates is revoked" in done.stderr.decode()
     make("revoke", ca, "server")
     make("ocsp", ca, "server", "--out", staple, "--force")
     with serving(*words, "--ocsp-response", staple) as server:
@@ -66,6 +68,7 @@ def test_a_server_that_staples(ca: Path, tmp_path: Path) -> None:
         done = run("connect", server.address, *client, "--revocation", "soft-fail")
         assert done.returncode == 0, done.stderr.decode()
         assert "WARNING: nothing tells whether" in done.stderr.decode()
+        assert "is known to be revoked (soft-fail)" in done.stderr.decode()
 
 
 def test_a_server_warns_of_a_staple_that_helps_nobody(ca: Path, tmp_path: Path) -> None:

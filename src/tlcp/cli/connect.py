@@ -241,6 +241,7 @@ class _Client:
             handshake_ms=elapsed_ms,
             dialect=self._ready().dialect,
             failed=tuple(failed),
+            revocation=self._ready().config.revocation,
         )
         self.trace.note("completed", outcome.as_dict())
         if not self._quiet:

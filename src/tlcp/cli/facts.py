@@ -18,6 +18,7 @@ from tlcp.dialects import Dialect
 from tlcp.events import HandshakeCompleted
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.pair import VerifiedPair
+from tlcp.x509.revocation import RevocationPolicy
 
 __all__ = ["Outcome", "Resumption", "certificate_facts", "certificate_line"]
 
@@ -59,6 +60,7 @@ class Outcome:
         handshake_ms: how long it took.
         dialect: the one spoken.
         failed: the dialects that were tried before it, each with what came of it.
+        revocation: how it was asked whether the peer's certificates are revoked; None = not at all.
     """
 
     role: str
@@ -68,6 +70,7 @@ class Outcome:
     handshake_ms: float
     dialect: Dialect
     failed: tuple[tuple[str, str], ...] = ()
+    revocation: RevocationPolicy | None = None
 
     def as_dict(self) -> dict[str, object]:
         """All of it, for JSON."""
@@ -79,6 +82,7 @@ class Outcome:
             "suite": {"name": suite.name, "id": f"{suite.id:04X}", "openssl": suite.openssl_name},
             "server_name": self.done.server_name,
             "peer": None if peer is None else _pair_facts(peer),
+            "revocation": self._policy.mode if self._policy is not None else None,
             "client_auth": self.client_auth,
             "resumed": self.done.resumed,
             "resumed_by": how_resumed(self.done),
@@ -98,6 +102,8 @@ class Outcome:
             if peer.enc is not None:
                 yield "  encryption", certificate_line(peer.enc)
             yield "verified", self._verified(peer)
+            if peer.verified:
+                yield "revocation", self._revocation()
         yield "dialect", dialect_line(self.dialect, found=bool(self.failed))
         yield "session", session_line(self.done)
         yield from quirk_rows(self.done.quirks)
@@ -108,6 +114,18 @@ class Outcome:
             return "NO: verification is turned off"
         name = f", as {self.done.server_name}" if self.done.server_name else ""
         return f"by {_anchor(peer.sign_chain)}{name}"
+
+    @property
+    def _policy(self) -> RevocationPolicy | None:
+        peer = self.done.peer
+        return self.revocation if peer is not None and peer.verified else None
+
+    def _revocation(self) -> str:
+        if (policy := self._policy) is None:
+            return "not asked about: --crl or --ocsp does"
+        known = "is revoked" if policy.mode == "hard-fail" else "is known to be revoked (soft-fail)"
+        of = "" if policy.scope == "leaf" else ", nor of the CAs between,"
+        return f"none of its certificates{of} {known}"
 
 
 @dataclass(frozen=True, slots=True)

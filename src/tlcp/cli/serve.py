@@ -287,7 +287,10 @@ class _Server:
                 begun = True
                 auth = _client_auth(done, asked=trace.asked_for_client)
                 dialect = self._config.dialect
-                outcome = Outcome("server", done, where, auth, elapsed_ms, dialect)
+                policy = self._config.revocation
+                outcome = Outcome(
+                    "server", done, where, auth, elapsed_ms, dialect, revocation=policy
+                )
                 trace.note("completed", outcome.as_dict())
                 self._tell(number, where, done)
                 self._serve(stream, peer, number, where)

@@ -119,7 +119,7 @@ STACKS: Final = (
     ),
     Stack(
         name="tlcp",
-        title="tlcp (this library)",
+        title="tlcp",
         sign_uses=frozenset({"digitalSignature", "nonRepudiation"}),
         enc_uses=frozenset({"keyEncipherment", "dataEncipherment", "keyAgreement"}),
         enc_last=True,
