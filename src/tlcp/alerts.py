@@ -325,12 +325,12 @@ _FACTS: Final[dict[AlertDescription, AlertFacts]] = {
     ),
     _A.CERTIFICATE_REVOKED: _sent(
         None,
-        Text("the certificate sent to it was revoked", "收到的证书已被撤销"),
+        Text("the certificate sent to it was revoked", "收到的证书已被吊销"),
         Text(
             "Our certificates were revoked: ask the CA for new ones",
-            "我方证书已被撤销：向 CA 申请新证书",
+            "我方证书已被吊销：向 CA 申请新证书",
         ),
-        ("a certificate that its CA has revoked", "证书已被其 CA 撤销"),
+        ("a certificate that its CA has revoked", "证书已被其 CA 吊销"),
     ),
     _A.CERTIFICATE_EXPIRED: _sent(
         None,
