@@ -7,9 +7,29 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-__all__ = ["Quirk", "QuirkText", "likely_stacks"]
+__all__ = ["MOST_NAMED", "STACK_NAMES", "Quirk", "QuirkText", "likely_stacks"]
+
+#: stacks; where more are possible, that tells nothing
+MOST_NAMED: Final = 3
+
+#: the stacks, as people name them
+STACK_NAMES: Final = {
+    "boc": "Bank of China's gateway",
+    "gmssl": "GmSSL",
+    "gmssl-2": "GmSSL 2",
+    "gmssl-3.1": "GmSSL 3.1",
+    "gmssl-3.3": "GmSSL 3.2 or later",
+    "gotlcp": "gotlcp",
+    "kona": "Tencent Kona",
+    "old-gateway": "an old gateway",
+    "old-tassl": "an old TASSL",
+    "openhitls": "openHiTLS",
+    "tassl": "TASSL",
+    "tlcp": "tlcp, this library",
+    "tongsuo": "Tongsuo",
+}
 
 
 class QuirkText(NamedTuple):
@@ -36,7 +56,7 @@ class Quirk(enum.Enum):
     TICKET = _text(
         "gives a session ticket (RFC 5077)",
         "发放会话票据（RFC 5077）",
-        "tongsuo tassl kona openhitls",
+        "tongsuo tassl kona openhitls tlcp",
     )
     RENEGOTIATION_INFO = _text(
         "answers renegotiation_info", "应答 renegotiation_info", "tassl openhitls boc"
@@ -71,7 +91,9 @@ class Quirk(enum.Enum):
     )
     SIGNATURE_0704 = _text("calls SM2 with SM3 0704", "SM2-SM3 签名算法编号 0704", "gotlcp")
     SIGNATURE_0708 = _text("calls SM2 with SM3 0708", "SM2-SM3 签名算法编号 0708", "gmssl-3.3 kona")
-    ASKS_TICKET = _text("asks for a session ticket", "请求会话票据", "tongsuo tassl kona openhitls")
+    ASKS_TICKET = _text(
+        "asks for a session ticket", "请求会话票据", "tongsuo tassl kona openhitls tlcp"
+    )
     POINT_VECTOR = _text(
         "puts a length before its ECDHE point (71 bytes)",
         "ECDHE 公钥前有长度（71 字节）",

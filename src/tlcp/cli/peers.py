@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tlcp.dialects import Dialect
 from tlcp.events import HandshakeCompleted
-from tlcp.quirks import Quirk, likely_stacks
+from tlcp.quirks import MOST_NAMED, STACK_NAMES, Quirk, likely_stacks
 
 __all__ = [
     "dialect_line",
@@ -20,40 +20,24 @@ __all__ = [
     "short_id",
 ]
 
-_MOST_NAMED = 3  # stacks; where more are possible, that tells nothing
 _ID_BYTES = 4  # enough to tell sessions apart
-_NAMES = {
-    "boc": "Bank of China's gateway",
-    "gmssl": "GmSSL",
-    "gmssl-2": "GmSSL 2",
-    "gmssl-3.1": "GmSSL 3.1",
-    "gmssl-3.3": "GmSSL 3.2 or later",
-    "gotlcp": "gotlcp",
-    "kona": "Tencent Kona",
-    "old-gateway": "an old gateway",
-    "old-tassl": "an old TASSL",
-    "openhitls": "openHiTLS",
-    "tassl": "TASSL",
-    "tlcp": "tlcp, this library",
-    "tongsuo": "Tongsuo",
-}
 
 
 def looks_like(quirks: Iterable[Quirk]) -> tuple[str, ...]:
     """The stacks that the quirks point to, by the names that people use."""
-    return tuple(_NAMES.get(stack, stack) for stack in likely_stacks(quirks))
+    return tuple(STACK_NAMES.get(stack, stack) for stack in likely_stacks(quirks))
 
 
 def peer_line(quirks: tuple[Quirk, ...]) -> str:
     """For a log: the likely stacks and the quirks, in one line."""
     stacks = looks_like(quirks)
-    what = " or ".join(stacks) if 0 < len(stacks) <= _MOST_NAMED else "no stack in particular"
+    what = " or ".join(stacks) if 0 < len(stacks) <= MOST_NAMED else "no stack in particular"
     return f"looks like {what}; quirks: {'; '.join(one.en for one in quirks) or 'none seen'}"
 
 
 def quirk_rows(quirks: tuple[Quirk, ...]) -> Iterator[tuple[str, str]]:
     """Names and values for a person: the likely stacks, then each quirk on a line."""
-    if 0 < len(stacks := looks_like(quirks)) <= _MOST_NAMED:
+    if 0 < len(stacks := looks_like(quirks)) <= MOST_NAMED:
         yield "looks like", " or ".join(stacks)
     for place, quirk in enumerate(quirks):
         yield "" if place else "quirks", quirk.en

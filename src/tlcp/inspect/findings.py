@@ -15,7 +15,7 @@ from tlcp.inspect.model import SENDERS, Message, Sender
 from tlcp.inspect.stacks import likely, quirks_of
 from tlcp.inspect.verify import ZH_SIDES, Check, Result
 from tlcp.inspect.view import INCOMPLETE, HandshakeView
-from tlcp.quirks import Quirk
+from tlcp.quirks import MOST_NAMED, STACK_NAMES, Quirk
 from tlcp.registry import TLCP_VERSION, ContentType, ExtensionType, number_label
 from tlcp.suites import (
     ALL_SUITES,
@@ -528,8 +528,8 @@ def _framing(view: HandshakeView) -> Iterator[Finding]:
 def _stacks(seen_of: Mapping[Sender, tuple[Quirk, ...]]) -> Iterator[Finding]:
     for sender in SENDERS:
         quirks = seen_of[sender]
-        stacks = likely(quirks)
-        if not stacks:
+        stacks = [STACK_NAMES.get(stack, stack) for stack in likely(quirks)]
+        if not 0 < len(stacks) <= MOST_NAMED:
             continue
         zh = ZH_SIDES[sender]
         seen, zh_seen = "; ".join(q.en for q in quirks), "；".join(q.zh for q in quirks)

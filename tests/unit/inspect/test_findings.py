@@ -18,6 +18,7 @@ from tlcp.dialects import AUTO, DIALECTS
 from tlcp.inspect.findings import Finding, _certificate_rules
 from tlcp.inspect.report import ConnectionReport, schema
 from tlcp.inspect.text import lines
+from tlcp.sessions.ticket_keys import RotatingTicketKeys
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.trust import TrustStore
 
@@ -57,6 +58,18 @@ def test_the_stacks(name: str, client_stacks: set[str], server_stacks: set[str])
     report = examine_all(name)[0]
     assert set(report.peers["client"].stacks) == client_stacks
     assert set(report.peers["server"].stacks) == server_stacks
+
+
+def test_what_many_stacks_do_names_none() -> None:
+    report = overhear(client(tickets=True), server(ticket_keys=RotatingTicketKeys())).report()
+    assert {"tlcp", "tongsuo"} <= set(report.peers["client"].stacks)
+    assert {"tlcp", "tongsuo"} <= set(report.peers["server"].stacks)
+    assert "stack" not in rules(report)
+
+
+def test_stacks_are_named_as_people_name_them() -> None:
+    finding = found(examine_all("gmssl-ecdhe-cbc")[0], "stack")
+    assert "looks like GmSSL" in finding.text.en
 
 
 def test_extensions_that_break_other_stacks() -> None:

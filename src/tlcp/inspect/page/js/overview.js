@@ -68,13 +68,15 @@ function whenText(connection) {
   return `${day} · ${durationText(end - begin)} · ${t("messagesN", {n: messages.length})}`;
 }
 
+const MOST_NAMED = 3; // stacks; where more are possible, that tells nothing
+
 function partyNode(connection, side) {
   const peer = connection[side];
   const ended = {fin: t("closedFin"), reset: t("closedReset")}[peer.ended];
   return el("div", {class: `party ${side}`},
     el("h2", {}, t(side === "client" ? "Client" : "Server")),
     el("p", {class: "address"}, peer.address || t("address")),
-    el("p", {class: "stack"}, peer.stacks.length ? t("looksLike", {stacks: peer.stacks.map(stackName).join(" / ")}) : t("stackUnknown")),
+    el("p", {class: "stack"}, peer.stacks.length && peer.stacks.length <= MOST_NAMED ? t("looksLike", {stacks: peer.stacks.map(stackName).join(" / ")}) : t("stackUnknown")),
     el("p", {class: "small muted"}, t("sent", {n: peer.records, bytes: sizeText(peer.data_bytes)}), ended ? ` · ${ended}` : ""),
     peer.quirks.length ? el("details", {}, el("summary", {}, `${t("quirks")} (${peer.quirks.length})`),
       el("ul", {}, peer.quirks.map((q) => el("li", {}, pick(q.text))))) : null);
