@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from assurance.figures import Result, Tell
-from assurance.fuzzing import against_openssl, against_tshark
+from assurance.fuzzing import against_openssl, against_tshark, sanitized
 from assurance.fuzzing.differences import Compared
 from assurance.fuzzing.targets import SURFACES
 
@@ -30,6 +30,7 @@ _ROOT: Final = Path(__file__).resolve().parents[1]
 _FOLDER: Final = _ROOT / "build" / "fuzz"
 _VECTORS: Final = _ROOT / "tests" / "vectors" / "fuzz"
 _SHORT_S, _LONG_S = 2, 60  # for each surface
+_SANITIZED_S: Final = 20  # for each surface
 _START_S: Final = 60  # for a process to come up and to end
 _TOGETHER: Final = 2
 _COVERED: Final = re.compile(r"cov: (\d+) ft: (\d+)")
@@ -61,6 +62,8 @@ def run(*, long: bool, tell: Tell) -> Result:
         )
     else:
         _fuzz(result, _LONG_S if long else _SHORT_S, tell)
+        if long:
+            _sanitize(result, tell)
     for compared in (
         against_tshark.compare(4000 if long else 400, tell),
         against_openssl.compare(4000 if long else 400, tell),
@@ -88,6 +91,27 @@ def _fuzz(result: Result, seconds: int, tell: Tell) -> None:
     result.add("finds", sum(len(one.finds) for one in done), most=0)
     kept = len(list(_VECTORS.glob("*/*.bin")))
     result.add("finds of before, mended and kept as vectors", kept)
+
+
+def _sanitize(result: Result, tell: Tell) -> None:
+    """What the fuzzer has gathered, and mutants of it, through kernels with sanitizers."""
+    if why := sanitized.absent():
+        result.notes.append(why)
+        return
+    source = sanitized.build(tell)
+    if not sanitized.is_seen(source):
+        result.failures.append("the sanitizer is blind: a write out of bounds is not seen")
+        return
+
+    def one(name: str) -> tuple[int, str]:
+        return sanitized.replay(source, name, _SANITIZED_S, _FOLDER / name / "corpus")
+
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        done = list(pool.map(one, sanitized.SURFACES))
+    result.failures += [failure for _, failure in done if failure]
+    count = sum(count for count, _ in done)
+    result.add("inputs for kernels with AddressSanitizer and UBSan", count, least=1)
+    tell(f"sanitized: {count:,} inputs")
 
 
 def _one(name: str, seconds: int) -> _Surface:
