@@ -33,6 +33,8 @@ _TIMEOUT_S: Final = 300
 _MANY: Final = 200  # files in one run
 _SHARE_OF_CAS: Final = 10  # every tenth
 _EXTENSIONS: Final = 0xA3
+_STRINGS: Final = (0x0C, 0x13, 0x14, 0x16, 0x1C, 0x1E)  # those of names
+_OF_SERVERS: Final = {"digitalSignature", "keyEncipherment", "keyAgreement"}
 _NO_TEXT: Final = "\ufffd"  # stands in names for what is no text
 _UNREAD: Final = re.compile(r"Unable to load certificate file (.*)|Could not .* from (.*)")
 _FAILED: Final = re.compile(r"^error (\d+) at (\d+) depth lookup: (.*)$")
@@ -229,13 +231,20 @@ def _any_purpose(leaf: Certificate, _: Certificate) -> bool:
 
 
 def _odd_name(*pair: Certificate) -> bool:
-    """Whether there are names that cannot be decoded."""
+    """Whether there are names with values that are no strings, or hold no text."""
+    from assurance.fuzzing.der_mutator import parse
+
     for one in pair:
         try:
             names = (one._x509.subject, one._x509.issuer)
         except (ValueError, TypeError):
             return True
         if any(_NO_TEXT in str(attribute.value) for name in names for attribute in name):
+            return True
+        attributes = (
+            a for name in parse(one.subject_der) or () for s in name.parts for a in s.parts
+        )
+        if any(a.parts and a.parts[-1].tag not in _STRINGS for a in attributes):
             return True
     return False
 
@@ -257,15 +266,25 @@ def _policy_twice(*pair: Certificate) -> bool:
     return False
 
 
-def _no_usage(leaf: Certificate, _: Certificate) -> bool:
-    return leaf.key_usage == frozenset()
+def _dir_name(leaf: Certificate, _: Certificate) -> bool:
+    from cryptography import x509
+
+    names = leaf.extension(x509.SubjectAlternativeName) or ()
+    return any(isinstance(name, x509.DirectoryName) for name in names)
+
+
+def _other_usage(leaf: Certificate, _: Certificate) -> bool:
+    usage = leaf.key_usage
+    return usage is not None and not usage & _OF_SERVERS
 
 
 #: What OpenSSL says where we accept, why, and when that is so.
 _LAXER: Final[tuple[tuple[str, str, Callable[[Certificate, Certificate], bool]], ...]] = (
     ("local issuer certificate (20)", "key identifiers are hints and no promises", _other_key_id),
+    ("certificate purpose (26)", "the usage of a leaf is judged with the pair", _other_usage),
     ("certificate purpose (26)", "anyExtendedKeyUsage is for servers, too", _any_purpose),
-    ("local issuer certificate (20)", "no usage at all is judged with the pair", _no_usage),
+    ("local issuer certificate (20)", "the usage of a leaf is judged with the pair", _other_usage),
+    ("local issuer certificate (20)", "a directory name in subjectAltName may be odd", _dir_name),
     ("critical extension (34)", "critical key identifiers are understood", _critical_key_id),
     ("policy extension (42)", "a policy that is named twice counts once", _policy_twice),
     ("cannot be read", "a subject that is no text is compared as bytes, never shown", _odd_name),
