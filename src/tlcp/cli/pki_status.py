@@ -163,5 +163,5 @@ def ocsp(
         "files": {path.name: str(path) for path in paths},
         "serials": [f"{one.serial_number:x}" for one in ids],
     }
-    talk = f"for {len(ids)} certificates, for {days} days; a server staples it with"
+    talk = f"certificates: {len(ids)}; good for {days} days; a server staples it with"
     report(paths, facts, as_json, talk, following=f"--ocsp-response {quoted(out)}")

@@ -137,7 +137,10 @@ def serve(
         limits=Limits(handshake_s=None),  # --timeout is the limit
     )
     if config.identity is None:
-        raise click.UsageError("a server needs certificates: --pki DIR --name NAME, or four files")
+        raise click.UsageError(
+            "a server needs certificates: --pki DIR --name NAME, --bundle FILE, or --sign-cert and "
+            "the others"
+        )
     common.warn(printer, config.identity, config.trust)
     if not (config.identity.sign_cert.dns_names or config.identity.sign_cert.ip_addresses):
         printer.say("WARNING: our certificates name no host, so clients that check will refuse us")

@@ -327,7 +327,7 @@ WORDS: Final[dict[str, tuple[tuple[str, str], tuple[str, str]]]] = {
     ),
     "key-form": (
         (
-            "{key} is a {form} key: {who}",
+            "{key} holds the key as {form}: {who}",
             "`tlcp pki bundle --for {stack}` writes it as that stack reads it",
         ),
         ("{key} 是 {form} 私钥：{who}", "`tlcp pki bundle --for {stack}` 会写成该实现能读的形式"),
