@@ -19,7 +19,7 @@ from tlcp.inspect.captures import Capture, CaptureError
 from tlcp.inspect.conversation import Conversation, Segment
 from tlcp.inspect.exporting import DataExport
 from tlcp.inspect.farm import Conflicts, Farm, Work
-from tlcp.inspect.model import SENDERS, Ending
+from tlcp.inspect.model import SENDERS, Ending, Room
 from tlcp.inspect.packets import Decoder, TCPPacket
 from tlcp.inspect.report import ConnectionReport, Examiner
 from tlcp.inspect.roles import opens
@@ -139,6 +139,7 @@ class Inspection:
         self._secrets, self._trust, self._host, self._render = secrets, trust, host, render
         self._export = export
         self._examiners: dict[int, Examiner] = {}
+        self._room = Room()
 
     def begin(self, number: int, client: str, server: str) -> None:
         """A connection begins."""
@@ -149,6 +150,7 @@ class Inspection:
             client=client,
             server=server,
             on_data=self._export.writer(name) if self._export is not None else None,
+            room=self._room,
         )
 
     def feed(self, number: int, sender: int, time_s: float, data: bytes, lost: int) -> None:

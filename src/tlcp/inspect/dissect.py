@@ -26,6 +26,7 @@ from tlcp.inspect.model import (
     Part,
     Piece,
     Record,
+    Room,
     Sender,
 )
 from tlcp.record.framing import CONTENT_TYPES, HEADER, HEADER_BYTES, MAX_PROTECTED_BYTES
@@ -43,6 +44,8 @@ from tlcp.wire.messages import (
 __all__ = ["Dissector", "is_tlcp"]
 
 ALERT_BYTES = 2
+_FREE_BYTES = 1 << 14  # that a connection may keep whatever the others do: a handshake
+_RECORD_BYTES = 1024  # that a record and its message cost beside their bytes
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ class Dissector:
         opener: whoever may have the keys; None = protected records stay closed.
         limits: how much is kept.
         on_data: gets the application data of each side, all of it, as it is opened.
+        room: shared with other connections; None = this one has one of its own.
     """
 
     def __init__(
@@ -96,8 +100,11 @@ class Dissector:
         opener: Opener | None = None,
         limits: KeepLimits | None = None,
         on_data: Callable[[Sender, bytes], None] | None = None,
+        room: Room | None = None,
     ) -> None:
         self.found = Dissection()
+        self._room = room if room is not None else Room()
+        self._free, self._taken = _FREE_BYTES, 0
         self._opener, self._limits, self._on_data = opener, limits or KeepLimits(), on_data
         self._sides = (_Side("client"), _Side("server"))
         self._count = 0
@@ -124,6 +131,8 @@ class Dissector:
             server: likewise.
         """
         self._open_waiting()
+        self._room.give_back(self._taken)
+        self._taken = 0
         why = self._opener.why_not() if self._opener is not None else _NO_SECRETS
         for side, ending in zip(self._sides, (client, server), strict=True):
             self.found.ended[side.sender] = ending
@@ -281,9 +290,23 @@ class Dissector:
 
     def _keep(self, record: Record) -> None:
         if len(self.found.records) < self._limits.records:
+            record.kept = self._has_room(record)
+        if record.kept and len(self.found.records) < self._limits.records:
             self.found.records.append(record)
         else:
             self.found.records_left_out += 1
+
+    def _has_room(self, record: Record) -> bool:
+        """Whether the record may be kept; a handshake's bytes are held in several places."""
+        times = 3 if record.content_type == ContentType.HANDSHAKE else 2
+        size = times * len(record.fragment) + _RECORD_BYTES
+        if size <= self._free:
+            self._free -= size
+            return True
+        if not self._room.take(size):
+            return False
+        self._taken += size
+        return True
 
     def _note(self, side: _Side, rule: str, en: str, zh: str) -> None:
         self._count += 1
@@ -318,6 +341,11 @@ class Dissector:
             return
         side.waiting.append((record, lost))
         self._open_side(side)
+        if not record.kept and side.waiting:
+            record, lost = side.waiting.pop()
+            side.waiting_bytes -= len(record.fragment)
+            side.lost += lost + HEADER_BYTES + len(record.fragment)
+            self._stays_closed(record, _WAITS_TOO_MUCH)
 
     def _open_waiting(self) -> None:
         for side in self._sides:
@@ -366,7 +394,9 @@ class Dissector:
 
     def _read(self, side: _Side, record: Record) -> None:
         data = record.plaintext or b""
-        if record.content_type == ContentType.HANDSHAKE:
+        if record.content_type == ContentType.HANDSHAKE and not record.kept:
+            self._forget_partial(side)
+        elif record.content_type == ContentType.HANDSHAKE:
             side.handshake += data
             side.parts.append(Part(record.number, 0, len(data)))
             self._handshake(side, record)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlcp.inspect.conversation import Conversation, Segment
-from tlcp.inspect.model import SENDERS, Ending, KeepLimits, Sender
+from tlcp.inspect.model import SENDERS, Ending, KeepLimits, Room, Sender
 from tlcp.inspect.packets import TCPPacket
 from tlcp.inspect.report import ConnectionReport, Examiner
 from tlcp.inspect.roles import opens
@@ -107,6 +107,7 @@ class Live:
         on_end: Callable[[ConnectionReport, ConnectionReport | None], None],
     ) -> None:
         self._secrets, self._trust = secrets, trust
+        self._room = Room()
         self._on_begin, self._on_handshake, self._on_end = on_begin, on_handshake, on_end
         self._watched: dict[int, _Watched] = {}
         self._assembler = Assembler(self._begin, self._feed, self._end, opens=opens)
@@ -122,14 +123,22 @@ class Live:
         self._assembler.finish()
 
     def _examiner(self, one: _Watched) -> Examiner:
+        return self._new_examiner(one.name, one.client, one.server)
+
+    def _new_examiner(self, name: str, client: str, server: str) -> Examiner:
         return Examiner(
-            self._secrets, name=one.name, client=one.client, server=one.server, limits=_KEPT
+            self._secrets,
+            name=name,
+            client=client,
+            server=server,
+            limits=_KEPT,
+            room=self._room,
         )
 
     def _begin(self, conversation: Conversation) -> None:
         client, server = map(str, conversation.endpoints)
         name = str(conversation.number + 1)
-        examiner = Examiner(self._secrets, name=name, client=client, server=server, limits=_KEPT)
+        examiner = self._new_examiner(name, client, server)
         self._watched[conversation.number] = _Watched(examiner, name, client, server)
 
     def _feed(self, conversation: Conversation, segment: Segment) -> None:

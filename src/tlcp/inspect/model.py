@@ -31,6 +31,7 @@ __all__ = [
     "Part",
     "Piece",
     "Record",
+    "Room",
     "Sender",
 ]
 
@@ -87,6 +88,28 @@ class KeepLimits:
     notices: int = 1_000
     message_bytes: int = 1 << 20
     waiting_bytes: int = 1 << 20
+
+
+class Room:
+    """Memory that connections share: a capture may leave a hundred thousand of them open.
+
+    Args:
+        left_bytes: how much all may keep together, beside the little that each always may.
+    """
+
+    def __init__(self, left_bytes: int = 1 << 29) -> None:
+        self.left_bytes = left_bytes
+
+    def take(self, size: int) -> bool:
+        """Whether there was so much."""
+        if size > self.left_bytes:
+            return False
+        self.left_bytes -= size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """A connection is over."""
+        self.left_bytes += size
 
 
 class Part(NamedTuple):
@@ -175,6 +198,7 @@ class Record:
         integrity: of MAC or tag.
         problem: why it was not opened.
         messages: the messages that end in it.
+        kept: False if there was no room for it.
     """
 
     number: int
@@ -192,6 +216,7 @@ class Record:
     integrity: Integrity = Integrity.CLEAR
     problem: Text | None = None
     messages: list[Message] = field(default_factory=list)
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from tlcp.inspect.model import (
     Message,
     Piece,
     Record,
+    Room,
     Sender,
 )
 from tlcp.inspect.report_json import (
@@ -273,6 +274,7 @@ class Examiner:
         server: its address.
         limits: how much is kept.
         on_data: gets all application data that is decrypted.
+        room: what all connections together may keep; None = this one has one of its own.
     """
 
     def __init__(
@@ -284,11 +286,12 @@ class Examiner:
         server: str = "",
         limits: KeepLimits | None = None,
         on_data: Callable[[Sender, bytes], None] | None = None,
+        room: Room | None = None,
     ) -> None:
         self._name = name
         self._addresses: dict[Sender, str] = {"client": client, "server": server}
         self._decryptor = Decryptor(secrets, name)
-        self._dissector = Dissector(self._decryptor, limits, on_data)
+        self._dissector = Dissector(self._decryptor, limits, on_data, room)
 
     def feed(self, piece: Piece) -> None:
         """Take the next piece of either direction."""

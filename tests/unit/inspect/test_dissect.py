@@ -16,7 +16,7 @@ from support.captured import (
     secrets_of,
 )
 from tlcp.inspect.dissect import Dissector, is_tlcp
-from tlcp.inspect.model import Dissection, KeepLimits
+from tlcp.inspect.model import Dissection, KeepLimits, Room
 from tlcp.inspect.report import ConnectionReport, Examiner
 from tlcp.registry import ContentType
 
@@ -215,3 +215,38 @@ def test_what_is_kept_is_bounded_with_and_without_keys(known: bool) -> None:
     closed = [r for r in found.records if r.protected and r.plaintext is None]
     assert len(closed) >= 500
     assert sum(len(r.fragment) for r in found.records if r.protected) < 3000
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_many_open_connections_keep_together_is_bounded(known: bool) -> None:
+    """Each keeps its handshake; data is read on and counted, and left out."""
+    pieces = one()
+    data = next(p for p in pieces if p.sender == 1 and p.data[0] == 23 and len(p.data) > 60)
+    room, size = Room(100_000), len(data.data)
+    secrets = secrets_of(MUTUAL) if known else None
+    many = [Examiner(secrets, room=room) for _ in range(20)]
+    for examiner in many:
+        for piece in [*pieces, *[data] * 500]:
+            examiner.feed(piece)
+    assert 0 <= room.left_bytes < 3000
+    reports = [examiner.finish() for examiner in many]
+    assert room.left_bytes == 100_000
+    kept = [sum(len(r.fragment) for r in report.dissection.records) for report in reports]
+    assert sum(kept) < 20 * (1 << 14) + 100_000 < 20 * 500 * size
+    for report in reports:
+        assert report.dissection.records_left_out > 400
+        assert [m.name for m in report.dissection.messages][:2] == ["ClientHello", "ServerHello"]
+        assert report.decrypted is known
+
+
+def test_a_handshake_without_room_does_not_pile_up() -> None:
+    """A message of a megabyte is announced, and all of it but the end comes."""
+    hello = Piece(0, 0.0, b"\x16\x01\x01\x40\x00" + b"\x01\x0f\xff\x00" + bytes((1 << 14) - 4), 0)
+    more = hello._replace(data=b"\x16\x01\x01\x40\x00" + bytes(1 << 14))
+    examiner = Examiner(room=Room(0))
+    for piece in [hello, *[more] * 50]:
+        examiner.feed(piece)
+    found = examiner.finish().dissection
+    assert found.records_left_out == 51
+    assert not found.records
+    assert not list(found.messages)
