@@ -27,6 +27,9 @@ _BATCH_BYTES: Final = 1 << 17
 _BATCH_ENTRIES: Final = 512
 _ENTRY_BYTES: Final = 100  # what one costs beside its data
 _MOST_WAITING: Final = 1024  # connections that are over and whose results are not there yet
+_MOST_WAITING_BYTES: Final = 1 << 26  # and how much came for them: results are longer than that
+_COUNTED_BYTES: Final = 1 << 20  # of one connection: no more is kept of it
+_RESULT_BYTES: Final = 1 << 20  # that go into the pipe at once
 _BEGIN, _FEED, _END, _LEARN = 0, 1, 2, 3
 _FAILED: Final = "failed"  # instead of a result: whatever ``end`` returns must not begin so
 
@@ -60,7 +63,7 @@ class _Worker:
         self.process, self.tasks, self.results = process, tasks, results
         self.batch: list[tuple[Any, ...]] = []
         self.batch_bytes = 0
-        self.done: deque[Any] = deque()
+        self.done: deque[bytes] = deque()  # results, still packed
         self.thread: threading.Thread | None = None
         self.over = False
 
@@ -77,7 +80,9 @@ class Farm:
     def __init__(self, jobs: int, work: Work, emit: Callable[[Any], None]) -> None:
         self._emit = emit
         self._workers: list[_Worker] = []
-        self._order: deque[int] = deque()
+        self._order: deque[tuple[int, int]] = deque()  # (worker, bytes that came)
+        self._waiting_bytes = 0
+        self._sizes: dict[int, int] = {}  # of those that are not over
         self._names: dict[int, tuple[str, str]] = {}  # until a worker is told of it
         self._news = threading.Condition()
         self._router = Router(jobs, self._forward)
@@ -106,6 +111,7 @@ class Farm:
 
     def feed(self, number: int, sender: int, time_s: float, data: bytes, lost: int) -> None:
         """Its next segment."""
+        self._sizes[number] = self._sizes.get(number, 0) + len(data)
         self._router.feed(number, (sender, time_s, data, lost))
 
     def end(self, number: int, ending: str, conflicts: Conflicts) -> None:
@@ -117,7 +123,9 @@ class Farm:
         worker = self._router.end(number)
         self._announce(worker, number)
         self._give(worker, (_END, number, ending, conflicts), 0)
-        self._order.append(worker)
+        size = min(self._sizes.pop(number, 0), _COUNTED_BYTES)
+        self._order.append((worker, size))
+        self._waiting_bytes += size
         self._pump(_MOST_WAITING)
 
     def learn(self, key_log: str) -> None:
@@ -193,9 +201,9 @@ class Farm:
     def _pump(self, most: int) -> None:
         """Emit what is there in order, and wait until no more than so many are outstanding."""
         while self._order:
-            worker = self._workers[self._order[0]]
+            worker, size = self._workers[self._order[0][0]], self._order[0][1]
             if not worker.done:
-                if len(self._order) <= most:
+                if len(self._order) <= most and self._waiting_bytes <= _MOST_WAITING_BYTES:
                     return
                 for number in range(len(self._workers)):
                     self._flush(number)
@@ -204,18 +212,21 @@ class Farm:
                         self._news.wait()
                 if not worker.done:
                     raise self._lost(worker)
-            result = worker.done.popleft()
+            result = marshal.loads(worker.done.popleft())  # noqa: S302 (our own child)
             if _is_failure(result):
                 raise _failure(result)
             self._order.popleft()
+            self._waiting_bytes -= size
             self._emit(result)
 
     def _lost(self, worker: _Worker) -> FarmError:
         worker.process.join(1)
         if worker.thread is not None:
             worker.thread.join(1)
-        if worker.done and _is_failure(worker.done[-1]):
-            return _failure(worker.done[-1])
+        if worker.done:
+            last = marshal.loads(worker.done[-1])  # noqa: S302 (our own child)
+            if _is_failure(last):
+                return _failure(last)
         code = worker.process.exitcode
         how = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
         return FarmError(
@@ -240,21 +251,30 @@ def _run(work: Work, tasks: Connection, results: Connection, others: list[Connec
         other.close()
     try:
         while True:
-            done: list[Any] = []
+            done: list[bytes] = []
+            size = 0
             for entry in marshal.loads(tasks.recv_bytes()):  # noqa: S302 (our own parent)
-                _do(work, entry, done)
+                if entry[0] != _END:
+                    _do(work, entry)
+                    continue
+                done.append(marshal.dumps(work.end(*entry[1:])))
+                size += len(done[-1])
+                if size > _RESULT_BYTES:  # many long ones may end in one batch
+                    results.send_bytes(marshal.dumps(done))
+                    done, size = [], 0
             if done:
                 results.send_bytes(marshal.dumps(done))
     except (EOFError, BrokenPipeError):
         pass
     except Exception as error:
-        results.send_bytes(marshal.dumps([(_FAILED, f"{type(error).__name__}: {error}")]))
+        failure = marshal.dumps((_FAILED, f"{type(error).__name__}: {error}"))
+        results.send_bytes(marshal.dumps([failure]))
     finally:
         results.close()
         os._exit(0)
 
 
-def _do(work: Work, entry: tuple[Any, ...], done: list[Any]) -> None:
+def _do(work: Work, entry: tuple[Any, ...]) -> None:
     kind, rest = entry[0], entry[1:]
     if kind == _FEED:
         number, segments = rest
@@ -262,7 +282,5 @@ def _do(work: Work, entry: tuple[Any, ...], done: list[Any]) -> None:
             work.feed(number, *segment)
     elif kind == _BEGIN:
         work.begin(*rest)
-    elif kind == _END:
-        done.append(work.end(*rest))
     else:
         work.learn(*rest)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
+import threading
 from typing import Any
 
 import pytest
@@ -60,6 +62,31 @@ def test_results_come_in_the_order_in_which_connections_ended() -> None:
     assert len({one[1] for one in got}) == 3
     assert all(one[3] == ["first"] for one in got)
     assert os.getpid() not in {one[1] for one in got}
+
+
+def test_long_results_are_not_waited_for_in_great_numbers() -> None:
+    """All connections end with the capture, and the first one's worker is the slowest."""
+
+    class Slow(Counting):
+        def end(self, number: int, ending: str, conflicts: Conflicts) -> Any:
+            if number == 0:
+                release.recv_bytes()
+            return super().end(number, ending, conflicts)
+
+    release, go = multiprocessing.Pipe(duplex=False)
+    got = list[Any]()
+    farm = Farm(2, Slow(), got.append)
+    timer = threading.Timer(0.5, go.send_bytes, (b"go",))
+    timer.start()
+    for number in range(200):
+        farm.begin(number, "c", "s")
+        for _ in range(4):
+            farm.feed(number, 0, 0.0, bytes(1 << 18), 0)
+        farm.end(number, "end of capture", [])
+        assert number + 1 - len(got) <= 64
+    farm.finish()
+    timer.join()
+    assert [one[0] for one in got] == list(range(200))
 
 
 @pytest.mark.parametrize(("last", "words"), [(b"die", "signal 9"), (b"fail", "cannot be inspect")])
