@@ -30,7 +30,7 @@ LAWS: Final = {
     "test_ends": "closing is never truncation, and the dead stay dead",
 }
 _FOLDER: Final = Path(__file__).resolve().parents[1] / "tests" / "property"
-_SHORT, _LONG = 1, 40  # times the examples that pytest tries
+_SHORT, _LONG = 1, 25  # times the examples that pytest tries
 
 
 def run(*, long: bool, tell: Tell) -> Result:

@@ -51,16 +51,17 @@ class Chunk:
     """A record on the line, or what is left of one.
 
     Attributes:
-        data: its bytes.
-        app: how many bytes of the program it holds.
-        protected: whether its sender's keys protect it.
-        begun: a part of it has been delivered.
+        data: its bytes that are still to come.
+        whole: all of its bytes.
     """
 
     data: bytes
-    app: int = 0
-    protected: bool = False
-    begun: bool = False
+    whole: bytes
+
+    @property
+    def begun(self) -> bool:
+        """Whether a part of it has been delivered."""
+        return len(self.data) < len(self.whole)
 
 
 @dataclass
@@ -71,42 +72,52 @@ class Line:
         end, side: who receives, and what it saw.
         chunks: on the way.
         sent: all that the program behind the sender has sent.
-        passed: bytes of the program in the records that have been delivered whole.
-        most: bytes of the program that may arrive, once a protected record was tampered with.
-        keyed: the sender has changed its keys.
+        sealed: the protected records as they were sent, and how many bytes of the program each has.
+        arrived: how many of them have come as they were sent, one after the other.
+        passed: the bytes of the program in those.
+        most: bytes of the program that may arrive: set when another record comes than was sent.
+        keyed, opened: the sender has changed its keys, and the receiver has got that record.
         closed, gone: the sender has closed; the transport has ended.
-        dead_bytes: what the receiver said when and after it failed.
     """
 
     end: Connection
     side: Side = field(default_factory=Side)
     chunks: list[Chunk] = field(default_factory=list)
     sent: bytes = b""
+    sealed: list[tuple[bytes, int]] = field(default_factory=list)
+    arrived: int = 0
     passed: int = 0
     most: int | None = None
     keyed: bool = False
+    opened: bool = False
     closed: bool = False
     gone: bool = False
-    fatal: int = 0
 
     def put(self, data: bytes, app: int = 0) -> None:
         """Put the sender's records on the line."""
         at = 0
         while at < len(data):
             size = 5 + int.from_bytes(data[at + 3 : at + 5], "big")
-            kind = data[at]
-            self.chunks.append(
-                Chunk(data[at : at + size], app if kind == T.APPLICATION_DATA else 0, self.keyed)
-            )
-            self.keyed |= kind == T.CHANGE_CIPHER_SPEC
+            record = data[at : at + size]
+            self.chunks.append(Chunk(record, record))
+            if self.keyed:
+                self.sealed.append((record, app if record[0] == T.APPLICATION_DATA else 0))
+            self.keyed |= record[0] == T.CHANGE_CIPHER_SPEC
             at += size
 
-    def tamper(self, index: int, chunks: list[Chunk], *, count: int = 1) -> None:
-        """Put others in the place of ``count`` chunks; from there on nothing may be believed."""
-        if self.chunks[index].protected if index < len(self.chunks) else self.keyed:
-            before = self.passed + sum(chunk.app for chunk in self.chunks[:index])
-            self.most = before if self.most is None else min(self.most, before)
-        self.chunks[index : index + count] = chunks
+    def take(self) -> bytes:
+        """The first record comes to its end; what is left of it."""
+        chunk = self.chunks.pop(0)
+        if not self.opened:
+            self.opened = chunk.whole[0] == T.CHANGE_CIPHER_SPEC
+        elif self.most is None:
+            due = self.sealed[self.arrived] if self.arrived < len(self.sealed) else (b"", 0)
+            if chunk.whole == due[0]:
+                self.arrived += 1
+                self.passed += due[1]
+            else:
+                self.most = self.passed
+        return chunk.data
 
 
 class Enemy(RuleBasedStateMachine):
@@ -144,17 +155,12 @@ class Enemy(RuleBasedStateMachine):
     def deliver(self, role: str, count: int) -> None:
         line = self.to[role]
         for _ in range(min(count, len(line.chunks))):
-            chunk = line.chunks.pop(0)
-            line.passed += chunk.app
-            self._take(role, chunk.data)
+            self._take(role, line.take())
 
     @rule(role=ROLES)
     def deliver_together(self, role: str) -> None:
         line = self.to[role]
-        line.passed += sum(chunk.app for chunk in line.chunks)
-        data = b"".join(chunk.data for chunk in line.chunks)
-        line.chunks.clear()
-        self._take(role, data)
+        self._take(role, b"".join(line.take() for _ in range(len(line.chunks))))
 
     @precondition(lambda self: not any(end.handshake_completed for end in self.ends.values()))
     @rule()
@@ -170,7 +176,7 @@ class Enemy(RuleBasedStateMachine):
         if line.chunks and len(line.chunks[0].data) > 1:
             chunk = line.chunks[0]
             at = 1 + count % (len(chunk.data) - 1)
-            line.chunks[0] = replace(chunk, data=chunk.data[at:], begun=True)
+            line.chunks[0] = replace(chunk, data=chunk.data[at:])
             self._take(role, chunk.data[:at])
 
     @rule(role=ROLES, sizes=st.lists(st.integers(1, 300), min_size=1, max_size=4))
@@ -228,49 +234,55 @@ class Enemy(RuleBasedStateMachine):
     def flip(self, role: str, spot: int, at: int, bit: int) -> None:
         index = self._pick(role, spot)
         if index is not None:
-            chunk = self.to[role].chunks[index]
-            changed = bytearray(chunk.data)
+            changed = bytearray(self.to[role].chunks[index].whole)
             changed[at % len(changed)] ^= 1 << bit
-            self.to[role].tamper(index, [replace(chunk, data=bytes(changed))])
+            self.to[role].chunks[index] = Chunk(bytes(changed), bytes(changed))
 
     @rule(role=ROLES, spot=SPOTS)
     def drop(self, role: str, spot: int) -> None:
         index = self._pick(role, spot)
-        # dropping the last is no more than a late delivery, as long as nothing follows: then
-        # the next one tells
-        if index is not None and index + 1 < len(self.to[role].chunks):
-            self.to[role].tamper(index, [])
+        if index is not None:
+            del self.to[role].chunks[index]
 
     @rule(role=ROLES, spot=SPOTS)
     def repeat(self, role: str, spot: int) -> None:
         index = self._pick(role, spot)
         if index is not None:
-            chunk = self.to[role].chunks[index]
-            self.to[role].tamper(index + 1, [replace(chunk, app=0)], count=0)
+            self.to[role].chunks.insert(index, self.to[role].chunks[index])
 
     @rule(role=ROLES, spot=SPOTS)
     def swap(self, role: str, spot: int) -> None:
-        index, line = self._pick(role, spot), self.to[role]
-        if index is not None and index + 1 < len(line.chunks):
-            pair = line.chunks[index : index + 2]
-            if pair[0].data != pair[1].data:
-                line.tamper(index, pair[::-1], count=2)
+        index, chunks = self._pick(role, spot), self.to[role].chunks
+        if index is not None and index + 1 < len(chunks):
+            chunks[index], chunks[index + 1] = chunks[index + 1], chunks[index]
 
     @rule(role=ROLES, spot=SPOTS, forged=FORGED)
     def forge(self, role: str, spot: int, forged: tuple[int, bytes]) -> None:
-        index, (kind, text) = self._pick(role, spot), forged
-        if index is not None:
-            raw = bytes((kind, 1, 1)) + len(text).to_bytes(2, "big") + text
-            self.to[role].tamper(index, [Chunk(raw)], count=0)
+        kind, text = forged
+        raw = bytes((kind, 1, 1)) + len(text).to_bytes(2, "big") + text
+        self._insert(role, spot, raw)
 
     @rule(role=ROLES, spot=SPOTS)
     def reflect(self, role: str, spot: int) -> None:
         """Give an end what it has said itself."""
         other = "server" if role == "client" else "client"
-        index, own = self._pick(role, spot), self._pick(other, spot)
-        if index is not None and own is not None:
-            chunk = replace(self.to[other].chunks[own], app=0)
-            self.to[role].tamper(index, [chunk], count=0)
+        own = self._pick(other, spot)
+        if own is not None:
+            self._insert(role, spot, self.to[other].chunks[own].whole)
+
+    @rule(role=ROLES, spot=SPOTS, old=SPOTS)
+    def replay(self, role: str, spot: int, old: int) -> None:
+        """Give an end a record that it has got before."""
+        sealed = self.to[role].sealed
+        if sealed:
+            self._insert(role, spot, sealed[old % len(sealed)][0])
+
+    def _insert(self, role: str, spot: int, raw: bytes) -> None:
+        line = self.to[role]
+        if not line.gone:
+            first = 1 if line.chunks and line.chunks[0].begun else 0
+            at = first + spot % (len(line.chunks) - first + 1)
+            line.chunks.insert(at, Chunk(raw, raw))
 
     # ---- what is promised -----------------------------------------------------------------------
 
@@ -281,6 +293,12 @@ class Enemy(RuleBasedStateMachine):
             assert data == line.sent[: len(data)]
             if line.most is not None:
                 assert len(data) <= line.most, "data came from behind a record that was changed"
+
+    @invariant()
+    def all_that_came_whole(self) -> None:
+        for line in getattr(self, "to", {}).values():
+            if line.side.error is None and line.side.completed is not None:
+                assert len(line.side.data) == line.passed
 
     @invariant()
     def nothing_before_finished(self) -> None:
