@@ -28,6 +28,7 @@ from assurance.misdeed import (
     later,
 )
 from assurance.misdeeds.order import FLIGHTS, setting
+from support.samples import SAMPLES
 from tlcp.registry import ContentType as T
 
 _LONGEST: Final = 1 << 14
@@ -173,6 +174,14 @@ def _inside() -> Iterator[Misdeed]:
             yield Misdeed(
                 f"{role}/{kind}/inside/{label}-in-{name}", "6.3.3.1", role,
                 instead(name, give), UNEXPECTED, **setting(role, kind),
+            )  # fmt: skip
+    for role in ROLES:
+        ask = b"\0\0\0\0" if role == "server" else SAMPLES[1].encode()
+        for label, type_ in (("ccs", T.CHANGE_CIPHER_SPEC), ("data", T.APPLICATION_DATA)):
+            halves = Raw(T.HANDSHAKE, ask[:2]), Raw(type_, b"\1"), Raw(T.HANDSHAKE, ask[2:])
+            yield Misdeed(
+                f"{role}/open/inside/{label}-in-a-message", "6.3.3.1", role, later(*halves),
+                UNEXPECTED, late=True,
             )  # fmt: skip
 
 
