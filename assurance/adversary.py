@@ -84,7 +84,7 @@ def run(*, long: bool, tell: Tell) -> Result:
     result.add("of them ended without one, as is due", ended["silent"])
     result.add("of them let go on, as is due", ended["fine"])
     result.add("known gaps", len(gaps))
-    result.notes.append("hellos, sessions, signatures and certificates: with SM2 keys alone")
+    result.notes.append("hellos and certificates: in the suites of SM2 keys alone")
     return result
 
 
