@@ -27,7 +27,7 @@ from tlcp.crypto.envelope import ENVELOPE_LABEL, seal_envelope
 from tlcp.crypto.keyfile import dump_private_key
 from tlcp.crypto.pem import to_pem
 from tlcp.crypto.sm2 import SM2PublicKey
-from tlcp.errors import ConfigError
+from tlcp.errors import CertificateVerifyError, ConfigError
 from tlcp.pki.build import certificate_pem
 from tlcp.pki.ca import CertificateAuthority, IssuedPair
 from tlcp.pki.crl import REASONS, build_crl, crl_pem
@@ -286,8 +286,9 @@ class CADirectory:
             The pair and the four paths.
 
         Raises:
-            ConfigError: there is no such pair, its files cannot be read, or its keys are to be
-                kept and were revoked as compromised.
+            ConfigError: there is no such pair, its files cannot be read, another CA issued it
+                (whatever lies there would be certified), or its keys are to be kept and were
+                revoked as compromised.
         """
         sign_crt, sign_key, enc_crt, enc_key = (self.path / f"{name}.{part}" for part in _PAIR)
         with changing(self.path) as change:
@@ -299,6 +300,7 @@ class CADirectory:
             if not sign_crt.exists():
                 raise no_pair(self.path, name)
             old = Identity.load(sign_crt, sign_key, enc_crt, enc_key)
+            _check_ours(old.sign_cert, change.authority.certificate, name)
             if keep_keys:
                 _refuse_compromised(change.index, old)
             pair = change.authority.renew(
@@ -432,6 +434,16 @@ def _keep_pair(change: Change, pair: IssuedPair, name: str, *, force: bool) -> t
     for certificate, use in uses:
         change.index.record(certificate, name, use)
     return paths
+
+
+def _check_ours(certificate: Certificate, own: Certificate, name: str) -> None:
+    try:
+        certificate.verify_signed_by(own)
+    except CertificateVerifyError:
+        raise ConfigError(
+            f"the pair {name} was issued by another CA, or by an earlier one: issue it anew, "
+            f"`tlcp pki issue DIR {name} --force` with its hosts"
+        ) from None
 
 
 def _find(index: Index, which: str, now: datetime.datetime) -> list[int]:

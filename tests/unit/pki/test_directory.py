@@ -271,3 +271,15 @@ def test_a_serial_number_is_not_hidden_by_a_name(ca: CADirectory) -> None:
     ca.issue_pair(f"{serial:x}", now=NOW)
     (one,) = ca.revoke(f"{serial:x}", "keyCompromise", now=NOW)
     assert one.serial_number == serial
+
+
+def test_a_pair_of_another_ca_is_not_renewed(ca: CADirectory, tmp_path: Path) -> None:
+    """Both CAs have the same name; what lies there must not be certified by ours."""
+    other = CADirectory.create(tmp_path / "other", CertificateAuthority.create(now=NOW))
+    _, paths = other.issue_pair("server", ["bank.example"], now=NOW)
+    for path in paths:
+        (ca.path / path.name).write_bytes(path.read_bytes())
+    for keep_keys in (False, True):
+        with pytest.raises(ConfigError, match="issued by another CA"):
+            ca.renew("server", keep_keys=keep_keys, now=NOW)
+    assert ca.issued == ()
