@@ -41,7 +41,7 @@ _FAILED: Final = re.compile(r"^error (\d+) at (\d+) depth lookup: (.*)$")
 
 
 def compare(cases: int, tell: Tell) -> Compared:
-    """Ask about so many mutants, the same in every run."""
+    """Ask about so many mutants."""
     compared = Compared("openssl verify")
     program = shutil.which("openssl")
     if program is None:
@@ -163,7 +163,7 @@ class _Asking:
 
 def _extensions(root: Node) -> list[Node]:
     """Where to mutate: three times of four in the extensions, or hardly any mutant is believed."""
-    signed = root.parts[0]  # not the signature: it is random, and the mutants are to be repeatable
+    signed = root.parts[0]  # what is behind it is made anew
     return [part for part in signed.parts if part.tag == _EXTENSIONS] * 3 + [signed]
 
 

@@ -53,7 +53,7 @@ _LENIENT: Final = (
 
 
 def compare(cases: int, tell: Tell) -> Compared:
-    """Ask about so many mutants, the same in every run."""
+    """Ask about so many mutants."""
     from assurance.fuzzing.targets_bytes import seen_messages
     from assurance.fuzzing.wire_mutator import mutate_message
 
@@ -63,7 +63,7 @@ def compare(cases: int, tell: Tell) -> Compared:
         compared.absent = "not installed: no differential cases"
         return compared
     seeds = [message for message in seen_messages() if message[0] in _KINDS]
-    draw, mutants = Random("tshark"), list[bytes]()  # noqa: S311  (the same in every run)
+    draw, mutants = Random("tshark"), list[bytes]()  # noqa: S311  (no secret)
     plain = plain_changes(draw)
     while len(mutants) < cases:
         seed = draw.choice(seeds)
