@@ -67,12 +67,16 @@ def page() -> str:
             "",
             "| | figure | bound |",
             "|---|---:|---|",
-            *(f"| {one.name} | {one.text} | {one.bound} |" for one in figures),
+            *(f"| {_cell(one.name)} | {one.text} | {one.bound} |" for one in figures),
         ]
         if told["notes"]:
             lines += ["", *(f"- {note}" for note in told["notes"])]
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def shown(title: str, result: Result) -> str:
