@@ -12,6 +12,7 @@ from tlcp.crypto.der import decode_ciphertext
 from tlcp.crypto.envelope import (
     ENVELOPE_LABEL,
     Fill,
+    envelope_form,
     envelope_point,
     is_envelope,
     open_envelope,
@@ -220,3 +221,8 @@ def test_the_structure_of_devices_when_it_is_wrong() -> None:
     data = blob(ZEROS_FIRST)
     for end in range(len(data)):
         refused(data[:end])
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"\x30\x00", b"-----BEGIN CERTIFICATE-----\n"])
+def test_what_is_no_envelope_has_no_form(data: bytes) -> None:
+    assert envelope_form(data) == ""
