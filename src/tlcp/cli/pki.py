@@ -84,7 +84,7 @@ def init(
     as_json: bool,
 ) -> None:
     """Make a root CA in DIR: ca.crt to give away, ca.key to guard, ca.json to keep."""
-    keep(directory, _CA_FILES, force)
+    force = keep(directory, _CA_FILES, force)
     orphans = sorted(path.name.removesuffix(".sign.crt") for path in directory.glob("*.sign.crt"))
     authority = CertificateAuthority.create(
         cn,
@@ -136,7 +136,7 @@ def intermediate(
     as_json: bool,
 ) -> None:
     """Make a CA in NEWDIR below the one in DIR; peers trust DIR/ca.crt, and see both."""
-    keep(new, _CA_FILES, force)
+    force = keep(new, _CA_FILES, force)
     made = open_ca(directory).issue_intermediate(
         new,
         cn,
@@ -179,7 +179,7 @@ def issue(
 
     A server needs a --host for every name that clients will use; a client needs none.
     """
-    keep(directory, [f"{name}.{part}" for part in _PARTS if name != "ca"], force)
+    force = keep(directory, [f"{name}.{part}" for part in _PARTS if name != "ca"], force)
     authority = open_ca(directory)
     pair, paths = authority.issue_pair(
         name,

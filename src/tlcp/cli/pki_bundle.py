@@ -71,7 +71,7 @@ def bundle(
     trusted = _trusted(ca or directory / "ca.crt")
     password = _password(stack, password_file)
     made = make_bundle(stack, name, pair, trusted, out, password)
-    keep(out, made.files, force)
+    force = keep(out, made.files, force)
     paths = write_files(out, made.files, force=force)
     if as_json:
         files = {path.name: str(path) for path in paths}

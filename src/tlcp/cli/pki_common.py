@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -42,11 +43,28 @@ def open_ca(directory: Path) -> CADirectory:
     return CADirectory.open(directory)
 
 
-def keep(directory: Path, names: Iterable[str], force: bool) -> None:
-    """Refuse to write over files, before anything is made."""
+def keep(directory: Path, names: Iterable[str], force: bool) -> bool:
+    """Whether files may be replaced: as ``--force`` says, or who sits at the terminal.
+
+    Args:
+        directory: where they are to go.
+        names: of the files.
+        force: what was said on the command line.
+
+    Returns:
+        True if those that are there may be replaced; False if none is there.
+
+    Raises:
+        ConfigError: some are there, and nobody allows it.
+    """
     present = [str(directory / name) for name in names if (directory / name).exists()]
-    if present and not force:
-        raise ConfigError(f"{present[0]} exists already; nothing was written. --force replaces it")
+    if force or not present:
+        return force
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        more = f" and {len(present) - 1} more" if present[1:] else ""
+        if click.confirm(f"{present[0]}{more} exists already; replace?", err=True):
+            return True
+    raise ConfigError(f"{present[0]} exists already; nothing was written. --force replaces it")
 
 
 def read_file(path: Path) -> bytes:

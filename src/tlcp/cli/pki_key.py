@@ -108,7 +108,7 @@ def key(
         return _tell(found, as_json, password_given=key_password_file is not None)
     if out.suffix in _PUBLIC_SUFFIXES:
         raise click.UsageError(f"{out}: a key does not belong into a file called *{out.suffix}")
-    keep(out.parent, [out.name], force)
+    force = keep(out.parent, [out.name], force)
     _refuse_problems(found)
     encrypts = encrypt or new_password_file is not None
     if (cipher or prf) and not encrypts:

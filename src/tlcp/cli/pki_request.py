@@ -60,7 +60,7 @@ def csr(
     opens.
     """
     written = (f"{name}.csr",) if key_file else (f"{name}.csr", f"{name}.sign.key")
-    keep(directory, written, force)
+    force = keep(directory, written, force)
     key = load_private_key(read_file(key_file)) if key_file else SM2PrivateKey.generate()
     request = build_csr(
         subject=build_name(cn or name, organization=org, country=country),
@@ -112,7 +112,9 @@ def sign(
     the CSR opens it. The CA keeps no copy.
     """
     name = name or request.stem
-    keep(directory, [f"{name}.{part}" for part in ("sign.crt", "enc.crt", "enc.envelope")], force)
+    force = keep(
+        directory, [f"{name}.{part}" for part in ("sign.crt", "enc.crt", "enc.envelope")], force
+    )
     paths = open_ca(directory).sign_request(
         read_csr(read_file(request)), name, hosts or None, lifetime_days=days, force=force
     )

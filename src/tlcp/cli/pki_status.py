@@ -149,7 +149,7 @@ def ocsp(
     """Sign an OCSP response of the CA in DIR, for NAMEs or for a request, to staple or to send."""
     if bool(names) == (request is not None):
         raise ConfigError("give either names and serial numbers, or --request FILE")
-    keep(out.parent, [out.name], force)
+    force = keep(out.parent, [out.name], force)
     authority = open_ca(directory)
     nonce = None
     if request is not None:
