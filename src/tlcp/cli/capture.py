@@ -11,7 +11,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
@@ -41,6 +41,7 @@ __all__ = ["capture"]
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _STDOUT = "-"
+_QUIET_S = 1.0  # without a packet, until time alone ends what can be ended
 _RIGHTS = (
     "recording needs root or the right CAP_NET_RAW: use sudo; or join the group wireshark (sudo "
     "usermod -aG wireshark $USER, and log in again; on Debian `sudo dpkg-reconfigure "
@@ -201,11 +202,16 @@ def _until_told(recorder: Recorder, seconds: float | None) -> Iterator[None]:
 class _Tee(io.RawIOBase):
     """What the recorder gives, which goes into the file on its way."""
 
-    def __init__(self, recorder: Recorder, file: BinaryIO | None) -> None:
+    def __init__(
+        self, recorder: Recorder, file: BinaryIO | None, on_quiet: Callable[[], None]
+    ) -> None:
         self._recorder, self._file, self.problem = recorder, file, ""
+        self._on_quiet = on_quiet
         self.written = 0
 
     def read1(self, size: int = -1, /) -> bytes:
+        while not self._recorder.ready(_QUIET_S):
+            self._on_quiet()
         data = self._recorder.read1(size)
         view = memoryview(data)
         try:
@@ -255,7 +261,12 @@ class _Work:
             on_handshake=self._talk.handshake,
             on_end=self._ended,
         )
-        tee, decoder = _Tee(self.recorder, self._file), Decoder()
+
+        def quiet() -> None:
+            # packets that were captured since may still be on their way
+            live.tick(time.time() - _QUIET_S)
+
+        tee, decoder = _Tee(self.recorder, self._file, quiet), Decoder()
         try:
             with open_capture(tee) as found:  # type: ignore[arg-type]  # it has what is needed
                 for packet in found:

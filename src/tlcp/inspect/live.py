@@ -118,6 +118,10 @@ class Live:
         """Take one packet."""
         self._assembler.feed(packet)
 
+    def tick(self, now_s: float) -> None:
+        """Say what time it is while no packet comes: what waited for one may be over."""
+        self._assembler.tick(now_s)
+
     def finish(self) -> None:
         """Say that no packet follows."""
         self._assembler.finish()

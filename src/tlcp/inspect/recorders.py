@@ -73,6 +73,9 @@ class Recorder(Protocol):
             RecorderError: it does not; all is freed.
         """
 
+    def ready(self, timeout_s: float) -> bool:
+        """Whether ``read1`` need not wait; waits so long for that."""
+
     def read1(self, size: int = -1, /) -> bytes:
         """The next bytes of the capture; waits for some; none at its end."""
 
@@ -130,6 +133,10 @@ class _Program:
 
     def _arguments(self, interface: str, capture_filter: str) -> list[str]:
         raise NotImplementedError
+
+    def ready(self, timeout_s: float) -> bool:
+        # read1 leaves nothing in the buffer of the stream
+        return bool(self._head) or bool(select.select([self._stream], [], [], timeout_s)[0])
 
     def read1(self, size: int = -1, /) -> bytes:
         head, self._head = self._head, b""
@@ -269,6 +276,12 @@ class RawSocket:
 
     def begin(self) -> None:
         """It does from its making on."""
+
+    def ready(self, timeout_s: float) -> bool:
+        """Whether packets have come, or it was told to stop."""
+        if self._out.tell() or self._stopped:
+            return True
+        return bool(select.select([self._socket.fileno(), self._wake], [], [], timeout_s)[0])
 
     def read1(self, size: int = -1, /) -> bytes:
         """Packets that have come, as pcapng."""
