@@ -128,7 +128,7 @@ def check_licences(result: Result) -> None:
 
 def check_audit(result: Result) -> None:
     """No pinned version has a known hole, as far as the advisories can be reached."""
-    files = [str(LOCKS / f"{name}.txt") for name in ("cli", "test", "lint", "assurance")]
+    files = [str(LOCKS / f"{name}.txt") for name in ("cli", "test", "bench", "lint", "assurance")]
     command = [sys.executable, "-m", "pip_audit", "--progress-spinner", "off", "-f", "json"]
     command += ["--disable-pip", "--require-hashes", "--timeout", "5"]
     for file in files:
