@@ -12,16 +12,15 @@ Readers that take no lock see each file whole, old or new.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from tlcp.errors import ConfigError
+from tlcp.locking import lock_file
 
 __all__ = ["CERTIFICATE_MODE", "KEY_MODE", "commit", "locked", "mode_of"]
 
@@ -31,7 +30,6 @@ CERTIFICATE_MODE: Final = 0o644
 _JOURNAL: Final = ".tlcp.journal"
 _NEW: Final = ".tlcp.new."
 _LOCK_SECONDS: Final = 60.0  # a change takes milliseconds; a queue of them, seconds
-_LOCK_PAUSE_S: Final = 0.01
 
 
 def mode_of(name: str) -> int:
@@ -56,7 +54,7 @@ def locked(directory: Path) -> Iterator[None]:
         raise ConfigError(f"cannot lock {directory}: {error.strerror}") from error
     try:
         try:
-            if not _lock(file):
+            if not lock_file(file, _LOCK_SECONDS):
                 raise ConfigError(
                     f"another process has kept the lock of {directory} for {_LOCK_SECONDS:.0f} s; "
                     f"find it with `fuser {directory}`"
@@ -159,16 +157,3 @@ def _sync(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _lock(file: int) -> bool:
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_LOCK_PAUSE_S)
-        else:
-            return True

@@ -10,13 +10,11 @@ Spec: none
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import json
 import os
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Final
 
 from tlcp.crypto.sm4 import KEY_BYTES
 from tlcp.errors import ConfigError
+from tlcp.locking import lock_file
 from tlcp.sessions.key_ring import DatedKey, Ring
 from tlcp.sessions.session import TicketKey
 from tlcp.sessions.ticket import NAME_BYTES
@@ -33,7 +32,6 @@ __all__ = ["KeyFile", "Stamp"]
 _FORMAT: Final = 1
 _LONGEST: Final = 1 << 16
 _LOCK_SECONDS: Final = 2.0  # writing takes a few milliseconds
-_LOCK_PAUSE_S: Final = 0.01
 _OTHERS: Final = 0o077
 
 
@@ -149,7 +147,7 @@ class KeyFile:
         name = self.path.with_name(f"{self.path.name}.lock")
         file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            yield _lock(file, _LOCK_SECONDS if wait else 0.0)
+            yield lock_file(file, _LOCK_SECONDS if wait else 0.0)
         finally:
             os.close(file)  # and with it the lock
 
@@ -190,20 +188,6 @@ class KeyFile:
             f"{self.path} is no file of ticket keys ({_looks_like(data)}): expected JSON with "
             f'"format": 1. Give another path; a file that is missing will be made'
         )
-
-
-def _lock(file: int, seconds: float) -> bool:
-    """Lock an open file; False if another process has not let go of it in that time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_LOCK_PAUSE_S)
-        else:
-            return True
 
 
 def _ours(data: bytes) -> bool:
