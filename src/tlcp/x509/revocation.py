@@ -19,7 +19,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
@@ -157,6 +157,16 @@ class _Unclear:
             self.revoked = error
 
 
+class _Asked(NamedTuple):
+    """One certificate about which everything at hand is looked at."""
+
+    certificate: Certificate
+    issuer: Certificate
+    now: datetime.datetime
+    which: str
+    unclear: _Unclear
+
+
 class Checker:
     """Asks about the certificates of one handshake; see ``RevocationPolicy.checker``."""
 
@@ -185,12 +195,11 @@ class Checker:
         if policy.scope == "leaf" and which == CA:
             return
         unclear = _Unclear([self._unreadable] if self._unreadable else [])
-        known = self._by_lists(certificate, issuer, now, which, unclear)
+        asked = _Asked(certificate, issuer, now, which, unclear)
+        known = self._by_lists(asked)
         if self._stapled is not None:
-            known |= self._by_answer(
-                self._stapled, "stapled OCSP", certificate, issuer, now, which, unclear
-            )
-        if known or self._by_asking(certificate, issuer, now, which, unclear):
+            known |= self._by_answer(self._stapled, "stapled OCSP", asked)
+        if known or self._by_asking(asked):
             return
         if unclear.revoked is not None:
             raise unclear.revoked
@@ -213,13 +222,10 @@ class Checker:
 
     def _by_lists(
         self,
-        certificate: Certificate,
-        issuer: Certificate,
-        now: datetime.datetime,
-        which: str,
-        unclear: _Unclear,
+        asked: _Asked,
     ) -> bool:
         """Whether a list tells, and not that it is revoked."""
+        certificate, issuer, now, which, unclear = asked
         expired: RevocationList | None = None  # the newest
         for crl in self._policy.lists_of(certificate):
             why = _unfit(crl, issuer, now)
@@ -238,13 +244,10 @@ class Checker:
         self,
         response: OcspResponse,
         source: str,
-        certificate: Certificate,
-        issuer: Certificate,
-        now: datetime.datetime,
-        which: str,
-        unclear: _Unclear,
+        asked: _Asked,
     ) -> bool:
         """Whether an OCSP response tells, and not that it is revoked."""
+        certificate, issuer, now, which, unclear = asked
         status = response.about(certificate, issuer)
         if status is None:
             unclear.reasons.append(f"{source}: it says nothing of this certificate")
@@ -265,19 +268,15 @@ class Checker:
 
     def _by_asking(
         self,
-        certificate: Certificate,
-        issuer: Certificate,
-        now: datetime.datetime,
-        which: str,
-        unclear: _Unclear,
+        asked: _Asked,
     ) -> bool:
         """Whether a responder tells, and not that it is revoked."""
         policy = self._policy
         if policy.fetch is None:
             return False
-        told = certificate, issuer, now, which, unclear
+        certificate, issuer, unclear = asked.certificate, asked.issuer, asked.unclear
         before = policy.remembered(certificate, issuer)
-        if before is not None and self._by_answer(before, "OCSP", *told):
+        if before is not None and self._by_answer(before, "OCSP", asked):
             return True
         urls = _responders(certificate)
         if not urls:
@@ -297,7 +296,7 @@ class Checker:
                 what = error.what if isinstance(error, DecodeError) else error
                 unclear.reasons.append(f"OCSP of {place}: {what}")
                 continue
-            if self._by_answer(response, f"OCSP of {place}", *told):
+            if self._by_answer(response, f"OCSP of {place}", asked):
                 policy.remember(certificate, issuer, response)
                 return True
         return False
