@@ -18,7 +18,7 @@ from cryptography.x509 import ocsp
 
 from tlcp.errors import CertificateVerifyError, ConfigError, DecodeError
 from tlcp.x509.algorithms import SIGNATURE_SCHEMES
-from tlcp.x509.certificate import Certificate
+from tlcp.x509.certificate import Certificate, first_line
 from tlcp.x509.ocsp import HASHES, OcspCertId
 from tlcp.x509.signatures import holds
 
@@ -100,9 +100,9 @@ class OcspResponse:
         except DecodeError:
             raise
         except Exception as error:  # the parser raises ValueError, x509.* and more
-            why = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DecodeError(
-                f"the OCSP response cannot be read: {why}", expected="the DER of RFC 6960 4.2.1"
+                f"the OCSP response cannot be read: {first_line(error)}",
+                expected="the DER of RFC 6960 4.2.1",
             ) from None
         return cls(answers, response)
 
