@@ -21,7 +21,7 @@ class Recent(Generic[K, V]):
     """Keeps the entries that were used last.
 
     Args:
-        most: how many.
+        most: how many, 1 or more.
     """
 
     def __init__(self, most: int) -> None:
@@ -44,9 +44,10 @@ class Recent(Generic[K, V]):
         """Keep a value; the one that was not used for longest may go."""
         with self._lock:
             self._entries.pop(key, None)
-            self._entries[key] = value
-            if len(self._entries) > self._most:
+            # room is made first: whoever counts the entries, with no lock, never sees too many
+            if len(self._entries) >= self._most:
                 del self._entries[next(iter(self._entries))]
+            self._entries[key] = value
 
     def drop(self, key: K) -> None:
         """Forget an entry; no error if it is not there."""

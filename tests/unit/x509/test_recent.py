@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -64,6 +65,16 @@ def test_the_one_not_used_for_longest_goes() -> None:
     assert recent.get("a") is None
 
 
+@pytest.fixture
+def often_switching() -> Iterator[None]:
+    """Threads take turns a thousand times more often than usual, so that races show."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("often_switching")
 def test_threads_never_break_it_nor_its_bound() -> None:
     recent: Recent[int, int] = Recent(8)
     wrong, start = list[object](), threading.Barrier(4)
