@@ -63,8 +63,9 @@ class GmSSLProcess:
     @property
     def trace(self) -> str:
         """What it has printed about its handshake and errors so far."""
-        self._trace.seek(0)
-        return self._trace.read().decode("utf-8", "replace")
+        # not seek and read: the program shares the position and would write over the beginning
+        descriptor = self._trace.fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode("utf-8", "replace")
 
     def wait_until_listening(self) -> bool:
         """True once it listens, False if it ended. A probing connection would make it leave."""
