@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import select
 import socket
 import ssl
 import threading
@@ -236,18 +237,24 @@ def connect_proxy(log: list[str], tls: ssl.SSLContext | None = None) -> Iterator
             host, _, port = target.rpartition(":")
             with socket.create_connection((host, int(port)), LIMIT_S) as server:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                back = threading.Thread(target=_pump, args=(server, client), daemon=True)
-                back.start()
-                _pump(client, server)
-                back.join(LIMIT_S)
+                with contextlib.suppress(OSError):
+                    _relay(client, server)
 
     with threaded(handle) as port:
         yield port
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(1 << 16):
-            target.sendall(data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+def _relay(client: socket.socket, server: socket.socket) -> None:
+    """Carry what each says to the other, until both have ended.
+
+    In one thread: two that read from and write to one ``ssl.SSLSocket`` at the same time break it
+    in Python before 3.13.
+    """
+    targets = {client: server, server: client}
+    while targets:
+        waiting = [s for s in targets if isinstance(s, ssl.SSLSocket) and s.pending()]
+        for source in waiting or select.select(list(targets), [], [], LIMIT_S)[0]:
+            if data := source.recv(1 << 16):
+                targets[source].sendall(data)
+            else:
+                targets.pop(source).shutdown(socket.SHUT_WR)

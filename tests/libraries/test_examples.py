@@ -166,16 +166,20 @@ def test_a_server(name: str, directory: Path) -> None:
         assert (answer.status_code, answer.text.strip()) == (200, SERVERS[name])
         if name == "both_protocols":
             standard = ssl.create_default_context(cafile=directory / "tls.crt")
-            assert httpx.get(url, verify=standard).text == "you speak TLSv1.3\n"
+            assert httpx.get(url, verify=standard, timeout=LIMIT_S).text == "you speak TLSv1.3\n"
         else:
             with pytest.raises(httpx.TransportError):  # no certificate, no page
-                httpx.get(url, verify=tlcp.create_default_context(cafile=directory / "ca.crt"))
+                httpx.get(
+                    url,
+                    verify=tlcp.create_default_context(cafile=directory / "ca.crt"),
+                    timeout=LIMIT_S,
+                )
 
 
 def test_gunicorn_with_workers_that_have_no_threads(directory: Path) -> None:
     with serving("gunicorn_app", directory, "--worker-class", "sync") as port:
         url = f"https://localhost:{port}/"
-        assert GREETING in httpx.get(url, verify=client_context(directory)).text
+        assert GREETING in httpx.get(url, verify=client_context(directory), timeout=LIMIT_S).text
 
 
 @pytest.mark.parametrize("name", ALONE)

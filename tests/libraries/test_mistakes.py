@@ -182,7 +182,7 @@ def test_the_server_speaks_plain_http(client: str, pki: PKI) -> None:
 
 
 TLS_CLIENTS: dict[str, Callable[[str, ssl.SSLContext], Any]] = {
-    "httpx": lambda url, context: httpx.get(url, verify=context),
+    "httpx": lambda url, context: httpx.get(url, verify=context, timeout=servers.LIMIT_S),
     "aiohttp": lambda url, context: asyncio.run(_aiohttp_get(url, context)),
 }
 

@@ -41,13 +41,13 @@ def through_requests(url: str, proxy: str, context: TLCPContext) -> str:
 
 
 def through_httpx(url: str, proxy: str, context: TLCPContext) -> str:
-    with httpx.Client(verify=context, proxy=proxy) as client:
+    with httpx.Client(verify=context, proxy=proxy, timeout=LIMIT_S) as client:
         return client.get(url).text
 
 
 def through_httpx_asyncio(url: str, proxy: str, context: TLCPContext) -> str:
     async def run() -> str:
-        async with httpx.AsyncClient(verify=context, proxy=proxy) as client:
+        async with httpx.AsyncClient(verify=context, proxy=proxy, timeout=LIMIT_S) as client:
             return (await client.get(url)).text
 
     return asyncio.run(run())
@@ -105,14 +105,16 @@ def in_tls_urllib3(url: str, proxy: str, tls: ssl.SSLContext, context: TLCPConte
 
 
 def in_tls_httpx(url: str, proxy: str, tls: ssl.SSLContext, context: TLCPContext) -> str:
-    with httpx.Client(verify=context, proxy=httpx.Proxy(proxy, ssl_context=tls)) as client:
+    with httpx.Client(
+        verify=context, proxy=httpx.Proxy(proxy, ssl_context=tls), timeout=LIMIT_S
+    ) as client:
         return client.get(url).text
 
 
 def in_tls_httpx_asyncio(url: str, proxy: str, tls: ssl.SSLContext, context: TLCPContext) -> str:
     async def run() -> str:
         through = httpx.Proxy(proxy, ssl_context=tls)
-        async with httpx.AsyncClient(verify=context, proxy=through) as client:
+        async with httpx.AsyncClient(verify=context, proxy=through, timeout=LIMIT_S) as client:
             return (await client.get(url)).text
 
     return asyncio.run(run())

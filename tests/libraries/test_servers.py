@@ -71,7 +71,9 @@ def test_an_asgi_application_sees_that_there_is_no_client_certificate(pki: PKI) 
     context.verify_mode = ssl.CERT_NONE
     with servers.uvicorn_server(context) as port:
         anonymous = tlcp.create_default_context(cafile=pki.client_files.ca)
-        response = httpx.get(f"https://localhost:{port}/extension", verify=anonymous)
+        response = httpx.get(
+            f"https://localhost:{port}/extension", verify=anonymous, timeout=LIMIT_S
+        )
     seen = response.json()
     assert (seen["client_cert_chain"], seen["client_cert_name"]) == ([], None)
     assert (seen["client_enc_cert"], seen["tls_version"]) == (None, 0x0101)
@@ -87,8 +89,8 @@ def test_both_protocols_on_one_port(pki: PKI, tmp_path: Path) -> None:
     standard.load_cert_chain(certificate)
     with servers.uvicorn_server(context) as port:
         url = f"https://localhost:{port}/extension"
-        over_tlcp = httpx.get(url, verify=client_context(pki)).json()
-        over_tls = httpx.get(url, verify=standard).json()
+        over_tlcp = httpx.get(url, verify=client_context(pki), timeout=LIMIT_S).json()
+        over_tls = httpx.get(url, verify=standard, timeout=LIMIT_S).json()
     assert over_tlcp["tls_version"] == 0x0101
     assert over_tlcp["client_cert_name"] == "CN=a client,O=TLCP,C=CN"
     assert over_tls["tls_version"] == 0x0304
@@ -117,7 +119,9 @@ def test_uvicorn_alone_takes_the_context(pki: PKI) -> None:
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         port = listener.getsockname()[1]
-        response = httpx.get(f"https://localhost:{port}/", verify=client_context(pki))
+        response = httpx.get(
+            f"https://localhost:{port}/", verify=client_context(pki), timeout=LIMIT_S
+        )
         server.should_exit = True
         thread.join(LIMIT_S)
     assert (response.status_code, response.text) == (200, "False")

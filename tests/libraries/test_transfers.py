@@ -56,7 +56,7 @@ def requests_twice(url: str, context: TLCPContext) -> list[str]:
 
 
 def httpx_twice(url: str, context: TLCPContext) -> list[str]:
-    with httpx.Client(verify=context) as client:
+    with httpx.Client(verify=context, timeout=LIMIT_S) as client:
         return [client.get(url).text for _ in range(2)]
 
 
@@ -78,7 +78,7 @@ def http_client_twice(url: str, context: TLCPContext) -> list[str]:
 
 def httpx_asyncio_twice(url: str, context: TLCPContext) -> list[str]:
     async def run() -> list[str]:
-        async with httpx.AsyncClient(verify=context) as client:
+        async with httpx.AsyncClient(verify=context, timeout=LIMIT_S) as client:
             return [(await client.get(url)).text for _ in range(2)]
 
     return asyncio.run(run())
@@ -221,7 +221,10 @@ def test_requests_times_out_in_the_body(port: int, context: TLCPContext) -> None
 
 def test_httpx_times_out_in_the_body(port: int, context: TLCPContext) -> None:
     timeout = httpx.Timeout(LIMIT_S, read=SHORT_S)
-    with httpx.Client(verify=context, timeout=timeout) as client, pytest.raises(httpx.ReadTimeout):
+    with (
+        httpx.Client(verify=context, timeout=timeout) as client,
+        pytest.raises(httpx.ReadTimeout),
+    ):
         client.get(f"https://localhost:{port}/stuck")
 
 
