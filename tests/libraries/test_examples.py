@@ -101,13 +101,23 @@ def serving(name: str, directory: Path, *options: str) -> Iterator[int]:
         env=environment,
         cwd=EXAMPLES if name == "gunicorn_app" else directory,
     )
+    try:
+        with _killed_if_it_hangs(process):
+            port = _port_in_log(process)
+        yield port
+    finally:
+        with _killed_if_it_hangs(process):
+            process.send_signal(signal.SIGTERM)
+            process.communicate()
+
+
+@contextlib.contextmanager
+def _killed_if_it_hangs(process: subprocess.Popen[str]) -> Iterator[None]:
     watchdog = threading.Timer(LIMIT_S, process.kill)
     watchdog.start()
     try:
-        yield _port_in_log(process)
+        yield
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate()
         watchdog.cancel()
 
 
