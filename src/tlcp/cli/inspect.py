@@ -194,7 +194,8 @@ def inspect(
     if dangerous_secrets:
         talk.say("WARNING: the output holds keys", style="bold yellow")
     progress = Progress(sys.stderr) if talk.is_terminal else None
-    output = Output(language, as_json, details, brief, dangerous_secrets, progress)
+    at_once = str(file) == STDIN or sys.stdout.isatty()
+    output = Output(language, as_json, details, brief, dangerous_secrets, progress, at_once=at_once)
     again = None if pcapng is None else PcapngOut(pcapng, None if str(file) == STDIN else file)
     export = None if export_data is None else DataExport(export_data)
 
@@ -215,6 +216,7 @@ def inspect(
             raise Failure(ExitCode.BUG, str(error)) from error
         finally:
             place.close()
+            output.flush()
     output.finish()
     if page is not None:
         page.finish(talk, language)

@@ -50,6 +50,7 @@ _QUIET_S = 0.5  # a file that is read sooner shows no progress
 _REDRAW_S = 0.1
 _MIB = 1 << 20
 _MOST_TOLD = 20  # problems of one kind
+_TOGETHER = 1 << 16  # characters of reports that are printed together
 
 
 def named(file: Path) -> str:
@@ -155,7 +156,7 @@ class Inspection:
 
     def feed(self, number: int, sender: int, time_s: float, data: bytes, lost: int) -> None:
         """Its next segment."""
-        self._examiners[number].feed(Segment(sender, time_s, data, lost))
+        self._examiners[number].take(sender, time_s, data, lost)
 
     def learn(self, key_log: str) -> None:
         """Take a key log for what follows."""
@@ -272,7 +273,17 @@ def run(packets: Reading, place: Here | Farm) -> None:
 
 
 class Output:
-    """The reports on stdout, one by one, so that a large capture takes no memory here."""
+    """The reports on stdout, in their order, so that a large capture takes no memory here.
+
+    Args:
+        lang: of the text.
+        as_json: JSON instead of text.
+        details: with all fields.
+        brief: one line for each.
+        dangerous_secrets: with the keys.
+        progress: gets out of the way.
+        at_once: print each report when it comes; else several together, up to ``flush``.
+    """
 
     def __init__(
         self,
@@ -282,9 +293,14 @@ class Output:
         brief: bool,
         dangerous_secrets: bool,
         progress: Progress | None,
+        *,
+        at_once: bool,
     ) -> None:
         self._lang, self._json, self._details, self._brief = lang, as_json, details, brief
         self._secrets, self._progress = dangerous_secrets, progress
+        self._most_waiting = 0 if at_once else _TOGETHER
+        self._waiting: list[str] = []
+        self._waiting_characters = 0
         self._count = 0
 
     def render(self, report: ConnectionReport) -> str:
@@ -299,20 +315,30 @@ class Output:
 
     def write(self, text: str) -> None:
         """Print one connection."""
+        if self._json:
+            self._waiting += (",\n" if self._count else "[\n", text)
+        else:
+            self._waiting += ("\n" if self._count and not self._brief else "", text, "\n")
+        self._count += 1
+        self._waiting_characters += len(text)
+        if self._waiting_characters >= self._most_waiting:
+            self.flush()
+
+    def flush(self) -> None:
+        """Print what waits."""
+        text = "".join(self._waiting)
+        self._waiting.clear()
+        self._waiting_characters = 0
         if self._progress is not None:
             self._progress.clear()
-        if self._json:
-            click.echo((",\n" if self._count else "[\n") + text, nl=False)
-        else:  # in one go: a flush per line is slow
-            click.echo(("\n" if self._count and not self._brief else "") + text)
-        self._count += 1
+        if text:
+            click.echo(text, nl=False)
 
     def finish(self) -> None:
         """End the document."""
-        if self._progress is not None:
-            self._progress.clear()
         if self._json:
-            click.echo("\n]" if self._count else "[]")
+            self._waiting.append("\n]\n" if self._count else "[]\n")
+        self.flush()
 
     def _text(self, report: ConnectionReport) -> Iterator[str]:
         yield from lines(report, self._lang, details=self._details)

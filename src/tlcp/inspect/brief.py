@@ -45,7 +45,7 @@ def _moment(time_s: float) -> str:
         moment = datetime.datetime.fromtimestamp(time_s, datetime.UTC)
     except (ValueError, OverflowError, OSError):  # a damaged capture has any time
         return f"{time_s:.3f}"
-    return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03}"
+    return moment.isoformat(" ", "milliseconds")[:23]  # without +00:00
 
 
 def _closed(report: ConnectionReport, lang: Lang) -> str:

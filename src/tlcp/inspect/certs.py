@@ -22,10 +22,11 @@ from tlcp.x509.pair import (
 )
 from tlcp.x509.recent import Recent
 from tlcp.x509.trust import TrustStore
+from tlcp.x509.usage import check_usages
 
-__all__ = ["read_certificate", "split", "unverified_pair", "verified_chains"]
+__all__ = ["KEPT", "is_long", "read_certificate", "split", "usable_pair", "verified_chains"]
 
-_KEPT = 256
+KEPT = 256
 _KEPT_BYTES = 1 << 14  # of DER: longer lists are read each time
 
 Split = tuple[Certificate, Certificate | None, tuple[Certificate, ...]]
@@ -46,22 +47,23 @@ def split(ders: tuple[bytes, ...]) -> Split:
         CertificateVerifyError: one cannot be read.
         ValueError: the list is empty.
     """
-    if _long(ders):
+    if is_long(ders):
         return split_certificates(ders, allow_single=True)
     return _split(ders)
 
 
-def unverified_pair(
+def usable_pair(
     ders: tuple[bytes, ...], role: Purpose, kind: KeyKind, *, need_enc: bool
 ) -> VerifiedPair:
-    """The pair as the handshake needs it, whoever issued it.
+    """The pair as the handshake needs it, each certificate fit for its use, whoever issued it.
 
     Raises:
         CertificateVerifyError: it cannot be used.
         ValueError: the list is empty.
     """
-    make = accept_unverified_pair if _long(ders) else _pair
-    return make(ders, role=role, need_enc=need_enc, kind=kind)
+    if is_long(ders):
+        return _read_pair(ders, role, kind, need_enc)
+    return _pair(ders, role, kind, need_enc)
 
 
 def verified_chains(
@@ -83,7 +85,7 @@ def verified_chains(
         TLCPError: it leads to none, or is not for this role, moment or host.
     """
     key = (ders, role, kind, need_enc, trust.fingerprint, host)
-    known = None if _long(ders) else _chains.get(key)
+    known = None if is_long(ders) else _chains.get(key)
     if known is not None and known.since <= now <= known.until:
         return known.anchor
     pair = verify_pair(
@@ -99,7 +101,7 @@ def verified_chains(
     chain = (*pair.sign_chain, *pair.enc_chain)
     since, until = max(c.not_before for c in chain), min(c.not_after for c in chain)
     anchor = pair.sign_chain[-1]
-    if not _long(ders):
+    if not is_long(ders):
         _chains.put(key, _Verified(anchor, since, until))
     return anchor
 
@@ -110,23 +112,30 @@ class _Verified(NamedTuple):
     until: datetime.datetime
 
 
-_chains: Recent[tuple[object, ...], _Verified] = Recent(_KEPT)
+_chains: Recent[tuple[object, ...], _Verified] = Recent(KEPT)
 
 
-def _long(ders: Sequence[bytes]) -> bool:
+def is_long(ders: Sequence[bytes]) -> bool:
+    """Whether a list has too many bytes to be remembered."""
     return sum(map(len, ders)) > _KEPT_BYTES
 
 
-@lru_cache(_KEPT)
+@lru_cache(KEPT)
 def _certificate(der: bytes) -> Certificate:
     return Certificate.from_der(der)
 
 
-@lru_cache(_KEPT)
+@lru_cache(KEPT)
 def _split(ders: tuple[bytes, ...]) -> Split:
     return split_certificates(ders, allow_single=True)
 
 
-@lru_cache(_KEPT)
-def _pair(ders: tuple[bytes, ...], *, role: Purpose, need_enc: bool, kind: KeyKind) -> VerifiedPair:
-    return accept_unverified_pair(ders, role=role, need_enc=need_enc, kind=kind)
+def _read_pair(
+    ders: tuple[bytes, ...], role: Purpose, kind: KeyKind, need_enc: bool
+) -> VerifiedPair:
+    pair = accept_unverified_pair(ders, role=role, need_enc=need_enc, kind=kind)
+    check_usages(pair.sign, pair.enc, f"{role}'s")
+    return pair
+
+
+_pair = lru_cache(KEPT)(_read_pair)

@@ -52,6 +52,9 @@ _SPARE_TIMES = 16  # as many times the bytes of a capture may be decrypted in va
 _TRY_BYTES = 256  # that a try costs beside its own
 _MOST_TRANSCRIPT = 1 << 22  # bytes; no handshake has so many
 _ENCRYPTED = (KeyExchangeKind.ECC, KeyExchangeKind.RSA)
+_TELLING = frozenset(  # messages that keys depend on
+    (ClientHello, ServerHello, Certificate, ClientKeyExchange, NewSessionTicket)
+)
 
 
 class _Opens(Protocol):
@@ -151,6 +154,8 @@ class Decryptor:
             return
         if self._exchange is None and len(self._transcript) < _MOST_TRANSCRIPT:
             self._transcript += message.data
+        if type(message.parsed) not in _TELLING:
+            return
         match message.parsed:
             case ClientHello() as hello if self._client is None:
                 self._client = hello
@@ -163,9 +168,13 @@ class Decryptor:
                 self._exchange = exchange
             case NewSessionTicket(ticket=ticket):
                 self._ticket = ticket
+                self._find()
+                self._remember()
+                return
             case _:
                 return
-        self._find()
+        if self.keys is None:
+            self._find()
 
     def changed(self, sender: Sender) -> None:
         """From here on that side's records are numbered anew."""
@@ -182,15 +191,25 @@ class Decryptor:
             return None if self._secrets else hopeless
         if record.version != TLCP_VERSION:
             return Opening(None, None, Integrity.FAILS, _OTHER_VERSION)
-        first, spare = self._next[record.sender], self._secrets
-        tries, cost = 1, len(record.fragment) + _TRY_BYTES
-        spare.spare_bytes += _SPARE_TIMES * cost
+        sequence = self._next[record.sender]
+        self._secrets.spare_bytes += _SPARE_TIMES * (len(record.fragment) + _TRY_BYTES)
         if lost:
-            if self._tries_left <= 0 or spare.spare_bytes < cost:
-                return Opening(None, first, Integrity.UNKNOWN, _TOO_MANY_GAPS)
-            wanted = min(lost // _SMALLEST_PROTECTED + 1, _MOST_TRIES)
-            tries += min(wanted, self._tries_left, spare.spare_bytes // cost)
-            self._tries_left -= tries - 1
+            return self._search(opens, record, lost)
+        opened = opens.open(record.content_type, (record.fragment,))
+        self._next[record.sender] = sequence + 1
+        if opened.error is None:
+            return Opening(opened.data, sequence, Integrity.HOLDS)
+        return Opening(None, sequence, Integrity.FAILS, _failed(sequence, lost))
+
+    def _search(self, opens: _Opens, record: Record, lost: int) -> Opening:
+        """Open a record behind a gap."""
+        first, spare = self._next[record.sender], self._secrets
+        cost = len(record.fragment) + _TRY_BYTES
+        if self._tries_left <= 0 or spare.spare_bytes < cost:
+            return Opening(None, first, Integrity.UNKNOWN, _TOO_MANY_GAPS)
+        wanted = min(lost // _SMALLEST_PROTECTED + 1, _MOST_TRIES)
+        tries = 1 + min(wanted, self._tries_left, spare.spare_bytes // cost)
+        self._tries_left -= tries - 1
         for sequence in range(first, first + tries):
             opened = opens.open(record.content_type, [record.fragment])
             self._next[record.sender] = sequence + 1
@@ -199,7 +218,7 @@ class Decryptor:
                 return Opening(opened.data, sequence, Integrity.HOLDS)
             if isinstance(opened.error, RecordOverflow):
                 break
-        if lost and first < _MOST_TRIES:
+        if first < _MOST_TRIES:
             self._restart(record.sender, first + 1)
             self._tries_left -= first + 1
         return Opening(None, first, Integrity.FAILS, _failed(first, lost))
@@ -267,10 +286,11 @@ class Decryptor:
                 suite, master, client_random=client.random, server_random=server.random
             )
             self._opens = {s: self._protection(s) for s in ("client", "server")}
-        self._remember(server)
+            self._remember()
 
-    def _remember(self, server: ServerHello) -> None:
-        if self.keys is None:
+    def _remember(self) -> None:
+        server = self._server
+        if self.keys is None or server is None:
             return
         session = KnownSession(self.keys.dangerous_master(), self.resumes or self._name)
         self._secrets.remember("session_id", server.session_id, session)

@@ -8,9 +8,7 @@ Spec: GB/T 38636-2020 6.3.3, 6.4
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from tlcp.alerts import Text
 from tlcp.errors import TLCPError
@@ -29,51 +27,23 @@ from tlcp.inspect.model import (
     Room,
     Sender,
 )
+from tlcp.inspect.repeated import parse_alert, parse_change_cipher_spec, parse_handshake
+from tlcp.inspect.sides import ALERT_BYTES, Side, looks_protected, may_begin, take_parts
 from tlcp.record.framing import CONTENT_TYPES, HEADER, HEADER_BYTES, MAX_PROTECTED_BYTES
-from tlcp.registry import TLCP_VERSION, ContentType, HandshakeType
+from tlcp.registry import TLCP_VERSION, ContentType
 from tlcp.suites import ALL_SUITES, CipherSuite
 from tlcp.wire.codec import Structure
-from tlcp.wire.messages import (
-    HANDSHAKE_HEADER_BYTES,
-    Alert,
-    ChangeCipherSpec,
-    ServerHello,
-    decode_handshake,
-)
+from tlcp.wire.messages import HANDSHAKE_HEADER_BYTES, ServerHello
 
 __all__ = ["Dissector", "is_tlcp"]
 
-ALERT_BYTES = 2
+_ALERT, _HANDSHAKE = int(ContentType.ALERT), int(ContentType.HANDSHAKE)
 _FREE_BYTES = 1 << 14  # that a connection may keep whatever the others do: a handshake
 _RECORD_BYTES = 1024  # that a record and its message cost beside their bytes
 
 
-@dataclass(slots=True)
-class _Side:
-    sender: Sender
-    buffer: bytearray = field(default_factory=bytearray)
-    offset: int = 0  # of the first byte of the buffer
-    started: bool = False
-    synced: bool = True
-    foreign: bool = False
-    protected: bool = False
-    skip: int = 0  # rest of a record of which something is missing
-    lost: int = 0  # since the last record
-    searched: int = 0  # bytes passed over in search of a record
-    handshake: bytearray = field(default_factory=bytearray)
-    parts: list[Part] = field(default_factory=list)
-    alerts: bytearray = field(default_factory=bytearray)
-    waiting: deque[tuple[Record, int]] = field(default_factory=deque)
-    waiting_bytes: int = 0
-
-
 _TLS = {0x0300: "SSL 3.0", 0x0301: "TLS", 0x0302: "TLS", 0x0303: "TLS", 0x0304: "TLS"}
 _WAITS_TOO_MUCH = Text("too much came before the keys", "取得密钥前到达的数据过多")
-
-
-def _may_begin(start: bytes) -> bool:
-    """Whether a record may begin so, as far as bytes are there."""
-    return not start or (start[0] in CONTENT_TYPES and b"\x01\x01".startswith(start[1:3]))
 
 
 def is_tlcp(data: bytes) -> bool:
@@ -106,7 +76,7 @@ class Dissector:
         self._room = room if room is not None else Room()
         self._free, self._taken = _FREE_BYTES, 0
         self._opener, self._limits, self._on_data = opener, limits or KeepLimits(), on_data
-        self._sides = (_Side("client"), _Side("server"))
+        self._sides = (Side("client"), Side("server"))
         self._count = 0
         self._kept_data = 0
         self._kept_messages = 0
@@ -115,13 +85,27 @@ class Dissector:
 
     def feed(self, piece: Piece) -> None:
         """Take the next piece."""
-        side, self._time = self._sides[piece.sender], piece.time_s
+        self.take(piece.sender, piece.time_s, piece.data, piece.lost)
+
+    def take(self, sender: int, time_s: float, data: bytes, lost: int) -> None:
+        """Take the next piece, by what it consists of."""
+        side, self._time = self._sides[sender], time_s
         if side.foreign:
             return
-        if piece.lost:
-            self._gap(side, piece.lost)
-        side.buffer += piece.data
-        self._cut(side)
+        if lost:
+            self._gap(side, lost)
+        buffer = side.buffer
+        if buffer or side.skip or not side.synced:
+            buffer += data
+            if len(buffer) < side.wanted:
+                return
+            side.wanted = 0
+            if side.skip or not side.synced:
+                self._cut(side)
+                return
+            data = bytes(buffer)
+            buffer.clear()
+        self._cut_plain(side, data)
 
     def finish(self, client: Ending = "unknown", server: Ending = "unknown") -> Dissection:
         """Close: state what is incomplete, number the messages, return what was found.
@@ -153,7 +137,7 @@ class Dissector:
 
     # ---- bytes to records ------------------------------------------------------------------
 
-    def _gap(self, side: _Side, lost: int) -> None:
+    def _gap(self, side: Side, lost: int) -> None:
         self._note(side, "gap", f"{lost} bytes are missing", f"缺少 {lost} 字节")
         side.lost += lost
         buffered = len(side.buffer)
@@ -167,10 +151,11 @@ class Dissector:
         if not side.protected:
             self._drop_partial(side)
         side.buffer.clear()
+        side.wanted = 0
         side.offset += buffered + lost
         side.skip, side.synced = (rest - lost, True) if rest >= lost else (0, False)
 
-    def _cut_short(self, side: _Side, missing: int) -> None:
+    def _cut_short(self, side: Side, missing: int) -> None:
         kind, version, length = HEADER.unpack_from(side.buffer)
         record = self._record(side, kind, version, length, bytes(side.buffer[HEADER_BYTES:]))
         record.missing = missing
@@ -182,8 +167,31 @@ class Dissector:
         )
         self._keep(record)
 
-    def _cut(self, side: _Side) -> None:
-        """Cut whole records off the buffer."""
+    def _cut_plain(self, side: Side, data: bytes) -> None:
+        """Cut whole records off what begins with one, as nearly all streams do all along."""
+        at, size = 0, len(data)
+        while size - at >= HEADER_BYTES:
+            kind, version, length = HEADER.unpack_from(data, at)
+            if version != TLCP_VERSION or kind not in CONTENT_TYPES or length > MAX_PROTECTED_BYTES:
+                side.buffer += data[at:]
+                self._cut(side)
+                return
+            start = at + HEADER_BYTES
+            end = start + length
+            if end > size:
+                side.wanted = end - at
+                break
+            record = self._record(side, kind, version, length, data[start:end])
+            side.offset += HEADER_BYTES + length
+            at = end
+            if not side.started or not self.found.is_tlcp:
+                self._started(side, record)
+            self._take(side, record)
+        if at < size:
+            side.buffer += data[at:] if at else data
+
+    def _cut(self, side: Side) -> None:
+        """Cut whole records off the buffer, whatever is in it."""
         while True:
             if side.skip:
                 self._advance(side, min(side.skip, len(side.buffer)), skipped=True)
@@ -206,7 +214,7 @@ class Dissector:
             self._started(side, record)
             self._take(side, record)
 
-    def _right(self, side: _Side, kind: int, version: int, length: int) -> bool:
+    def _right(self, side: Side, kind: int, version: int, length: int) -> bool:
         """Whether this is the header of a record; says what else the stream is."""
         good = kind in CONTENT_TYPES and length <= MAX_PROTECTED_BYTES
         if good and version == TLCP_VERSION:
@@ -231,14 +239,14 @@ class Dissector:
             self._note(side, "mid-stream", "it begins in mid-stream", "从连接中途开始")
         return False
 
-    def _started(self, side: _Side, record: Record) -> None:
+    def _started(self, side: Side, record: Record) -> None:
         side.started = True
         if not self.found.is_tlcp and (
             record.version == TLCP_VERSION or record.content_type == ContentType.HANDSHAKE
         ):
             self.found.is_tlcp, self.found.protocol = True, "TLCP"
 
-    def _search(self, side: _Side) -> bool:
+    def _search(self, side: Side) -> bool:
         """Look for the next record: a header, and another one behind its fragment."""
         buffer, at = side.buffer, 1
         while (at := buffer.find(b"\x01\x01", at)) >= 0:
@@ -252,7 +260,7 @@ class Dissector:
             if end > len(buffer):
                 self._pass_over(side, start)
                 return False  # wait for its end
-            if _may_begin(bytes(buffer[end : end + HEADER_BYTES])):
+            if may_begin(bytes(buffer[end : end + HEADER_BYTES])):
                 self._pass_over(side, start)
                 self._note_searched(side)
                 side.synced = True
@@ -260,12 +268,12 @@ class Dissector:
         self._pass_over(side, max(0, len(buffer) - HEADER_BYTES + 1))
         return False
 
-    def _pass_over(self, side: _Side, count: int) -> None:
+    def _pass_over(self, side: Side, count: int) -> None:
         side.searched += count
         side.lost += count
         self._advance(side, count)
 
-    def _note_searched(self, side: _Side) -> None:
+    def _note_searched(self, side: Side) -> None:
         if side.searched:
             self._note(
                 side,
@@ -275,13 +283,13 @@ class Dissector:
             )
         side.searched = 0
 
-    def _advance(self, side: _Side, count: int, *, skipped: bool = False) -> None:
+    def _advance(self, side: Side, count: int, *, skipped: bool = False) -> None:
         del side.buffer[:count]
         side.offset += count
         if skipped:
             side.skip -= count
 
-    def _record(self, side: _Side, kind: int, version: int, length: int, fragment: bytes) -> Record:
+    def _record(self, side: Side, kind: int, version: int, length: int, fragment: bytes) -> Record:
         self._count += 1
         self.found.records_total[side.sender] += 1
         return Record(
@@ -289,16 +297,18 @@ class Dissector:
         )
 
     def _keep(self, record: Record) -> None:
-        if len(self.found.records) < self._limits.records:
-            record.kept = self._has_room(record)
-        if record.kept and len(self.found.records) < self._limits.records:
-            self.found.records.append(record)
+        records = self.found.records
+        if len(records) >= self._limits.records:
+            self.found.records_left_out += 1
+        elif self._has_room(record):
+            records.append(record)
         else:
+            record.kept = False
             self.found.records_left_out += 1
 
     def _has_room(self, record: Record) -> bool:
         """Whether the record may be kept; a handshake's bytes are held in several places."""
-        times = 3 if record.content_type == ContentType.HANDSHAKE else 2
+        times = 3 if record.content_type == _HANDSHAKE else 2
         size = times * len(record.fragment) + _RECORD_BYTES
         if size <= self._free:
             self._free -= size
@@ -308,7 +318,7 @@ class Dissector:
         self._taken += size
         return True
 
-    def _note(self, side: _Side, rule: str, en: str, zh: str) -> None:
+    def _note(self, side: Side, rule: str, en: str, zh: str) -> None:
         self._count += 1
         found = self.found
         if rule in HOLES and found.first_hole[side.sender] is None:
@@ -320,10 +330,10 @@ class Dissector:
 
     # ---- records to messages ---------------------------------------------------------------
 
-    def _take(self, side: _Side, record: Record) -> None:
+    def _take(self, side: Side, record: Record) -> None:
         self._keep(record)
         lost, side.lost = side.lost, 0
-        if lost and not side.protected and _looks_protected(record):
+        if lost and not side.protected and looks_protected(record):
             side.protected = True
             self._change(side)
         if not side.protected or (
@@ -349,9 +359,10 @@ class Dissector:
 
     def _open_waiting(self) -> None:
         for side in self._sides:
-            self._open_side(side)
+            if side.waiting:
+                self._open_side(side)
 
-    def _open_side(self, side: _Side) -> None:
+    def _open_side(self, side: Side) -> None:
         while side.waiting and self._opener is not None:
             record, lost = side.waiting[0]
             opening = self._opener.open(record, lost)
@@ -392,32 +403,43 @@ class Dissector:
             )
         )
 
-    def _read(self, side: _Side, record: Record) -> None:
+    def _read(self, side: Side, record: Record) -> None:
         data = record.plaintext or b""
-        if record.content_type == ContentType.HANDSHAKE and not record.kept:
+        if record.content_type == _HANDSHAKE and not record.kept:
             self._forget_partial(side)
-        elif record.content_type == ContentType.HANDSHAKE:
+        elif record.content_type == _HANDSHAKE:
+            if not side.handshake and not side.parts and self._is_message(data):
+                self._message(record, data, (Part(record.number, 0, len(data)),))
+                return
             side.handshake += data
             side.parts.append(Part(record.number, 0, len(data)))
             self._handshake(side, record)
-        elif record.content_type == ContentType.ALERT:
+        elif record.content_type == _ALERT:
             side.alerts += data
             while len(side.alerts) >= ALERT_BYTES:
                 one = bytes(side.alerts[:ALERT_BYTES])
                 del side.alerts[:ALERT_BYTES]
-                self._add(record, one, self._whole(record), Alert.from_bytes(one))
+                self._add(record, one, self._whole(record), parse_alert(one))
         elif record.content_type == ContentType.CHANGE_CIPHER_SPEC:
             self._change_cipher_spec(side, record, data)
         else:
             self._data(side, record, data)
 
+    def _is_message(self, data: bytes) -> bool:
+        """Whether this is one whole handshake message and nothing else."""
+        size = len(data)
+        return (
+            HANDSHAKE_HEADER_BYTES <= size <= self._limits.message_bytes
+            and int.from_bytes(data[1:4], "big") == size - HANDSHAKE_HEADER_BYTES
+        )
+
     @staticmethod
     def _whole(record: Record) -> tuple[Part, ...]:
         return (Part(record.number, 0, len(record.plaintext or b"")),)
 
-    def _change_cipher_spec(self, side: _Side, record: Record, data: bytes) -> None:
+    def _change_cipher_spec(self, side: Side, record: Record, data: bytes) -> None:
         try:
-            parsed: Structure | None = ChangeCipherSpec.from_bytes(data)
+            parsed: Structure | None = parse_change_cipher_spec(data)
             problem = None
         except TLCPError as error:
             parsed, problem = None, _undecoded(error)
@@ -428,11 +450,11 @@ class Dissector:
             self._change(side)
         side.protected = True
 
-    def _change(self, side: _Side) -> None:
+    def _change(self, side: Side) -> None:
         if self._opener is not None:
             self._opener.changed(side.sender)
 
-    def _data(self, side: _Side, record: Record, data: bytes) -> None:
+    def _data(self, side: Side, record: Record, data: bytes) -> None:
         self.found.data_bytes[side.sender] += len(data)
         if self._on_data is not None:
             self._on_data(side.sender, data)
@@ -445,7 +467,7 @@ class Dissector:
         else:
             self._add(record, data, self._whole(record))
 
-    def _handshake(self, side: _Side, record: Record) -> None:
+    def _handshake(self, side: Side, record: Record) -> None:
         """Cut whole messages off what has come."""
         buffer = side.handshake
         while len(buffer) >= HANDSHAKE_HEADER_BYTES:
@@ -463,12 +485,12 @@ class Dissector:
                 return
             raw = bytes(buffer[:size])
             del buffer[:size]
-            self._message(record, raw, _take_parts(side.parts, size))
+            self._message(record, raw, take_parts(side.parts, size))
 
     def _message(self, record: Record, raw: bytes, parts: tuple[Part, ...]) -> None:
         problem = None
         try:
-            parsed: Structure | None = decode_handshake(raw)
+            parsed: Structure | None = parse_handshake(raw)
         except TLCPError as error:
             parsed, problem = None, _undecoded(error)
         if isinstance(parsed, ServerHello):
@@ -506,7 +528,7 @@ class Dissector:
             self.found.messages_left_out += 1
         return message
 
-    def _drop_partial(self, side: _Side) -> None:
+    def _drop_partial(self, side: Side) -> None:
         if side.handshake:
             self._note(
                 side,
@@ -517,7 +539,7 @@ class Dissector:
         self._forget_partial(side)
 
     @staticmethod
-    def _forget_partial(side: _Side) -> None:
+    def _forget_partial(side: Side) -> None:
         side.handshake.clear()
         side.parts.clear()
         side.alerts.clear()
@@ -529,32 +551,3 @@ _NO_SECRETS = Text("no keys were given", "没有提供密钥")
 def _undecoded(error: TLCPError) -> Text:
     what = getattr(error, "what", "cannot be read")
     return Text(f"does not decode: {what}", f"无法解析：{what}")
-
-
-def _looks_protected(record: Record) -> bool:
-    """Behind a gap that may have held ChangeCipherSpec: is this record one in clear?"""
-    if record.content_type == ContentType.APPLICATION_DATA:
-        return True
-    if record.content_type == ContentType.ALERT:
-        return record.length != ALERT_BYTES
-    if record.content_type == ContentType.HANDSHAKE:
-        return not record.fragment or record.fragment[0] not in set(HandshakeType)
-    return False
-
-
-def _take_parts(parts: list[Part], size: int) -> tuple[Part, ...]:
-    """Cut ``size`` bytes off the list of where the buffered bytes lie."""
-    taken: list[Part] = []
-    for part in parts:
-        if part.end - part.start > size:
-            break
-        taken.append(part)
-        size -= part.end - part.start
-        if not size:
-            break
-    del parts[: len(taken)]  # at once: there may be one for each byte
-    if size and parts:
-        first = parts[0]
-        taken.append(Part(first.record, first.start, first.start + size))
-        parts[0] = Part(first.record, first.start + size, first.end)
-    return tuple(taken)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
 from tlcp.alerts import AlertDescription, AlertLevel, Text
+from tlcp.inspect.certs import KEPT, is_long, read_certificate
 from tlcp.inspect.model import SENDERS, Message, Sender
 from tlcp.inspect.stacks import likely, quirks_of
 from tlcp.inspect.verify import ZH_SIDES, Check, Result
@@ -24,7 +26,14 @@ from tlcp.suites import (
     CipherSuite,
     KeyExchangeKind,
 )
-from tlcp.wire.messages import Alert, Certificate, CertificateRequest, ServerHello
+from tlcp.wire.messages import (
+    Alert,
+    Certificate,
+    CertificateRequest,
+    ClientHello,
+    Handshake,
+    ServerHello,
+)
 from tlcp.x509 import certificate as x509
 from tlcp.x509.usage import can_encrypt, can_sign, is_authority, looks_swapped
 
@@ -35,6 +44,7 @@ _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 #: what GmSSL 3.2 and later takes in a ClientHello; on anything else it closes without a word
 _GMSSL_TAKES = frozenset({0, 3, 5, 10, 13, 16, 66})
+_ALERT, _CHANGE_CIPHER_SPEC = int(ContentType.ALERT), int(ContentType.CHANGE_CIPHER_SPEC)
 _MOST_ALERTS, _MOST_UNDECODED = 100, 100  # each a finding
 # how servers answer a client that shows no certificate where one is demanded
 _OF_NO_CERTIFICATE = frozenset(
@@ -45,6 +55,15 @@ _OF_NO_CERTIFICATE = frozenset(
         AlertDescription.CERTIFICATE_UNKNOWN,
     }
 )
+_NAMED_SUITES = frozenset({*ALL_SUITES, *SIGNALLING_SUITES})
+_EXTENSIONS_SENT = Text(
+    "GmSSL up to 3.1 refuses a ClientHello with any extension",
+    "GmSSL 3.1 及以前拒绝带任何扩展的 ClientHello",
+)
+_CLOSES = {
+    sender: Text(f"the {sender} closes in order", f"{ZH_SIDES[sender]}正常关闭")
+    for sender in SENDERS
+}
 _NOT_OF_TLCP = {
     ExtensionType.ENCRYPT_THEN_MAC: "RFC 7366",
     ExtensionType.EXTENDED_MASTER_SECRET: "RFC 7627",
@@ -162,13 +181,18 @@ def _weak(suite: CipherSuite) -> Iterator[tuple[Severity, str, Text]]:
         )
 
 
+def _number(view: HandshakeView, kind: type[Handshake]) -> int:
+    """The number of the first message of a kind."""
+    message = view.find(kind)
+    return message.number if message is not None else 0
+
+
 def _offer(view: HandshakeView) -> Iterator[Finding]:
     hello = view.hello
     if hello is None:
         return
-    message = next(m.number for m in view.ordered if m.parsed is hello)
-    named = {*ALL_SUITES, *SIGNALLING_SUITES}
-    strange = [n for n in hello.cipher_suites if n not in named]
+    message = _number(view, ClientHello)
+    strange = [n for n in hello.cipher_suites if n not in _NAMED_SUITES]
     if strange:
         listed = ", ".join(f"{n:04X}" for n in strange[:8])
         text = Text(
@@ -195,7 +219,7 @@ def _extensions(view: HandshakeView) -> Iterator[Finding]:
     hello, answer = view.hello, view.answer
     offered = {e.type for e in (hello.extensions if hello else None) or ()}
     if hello is not None and hello.extensions is not None:
-        number = next(m.number for m in view.ordered if m.parsed is hello)
+        number = _number(view, ClientHello)
         strange = sorted(offered - _GMSSL_TAKES)
         if strange:
             names = ", ".join(number_label(ExtensionType, kind) for kind in strange)
@@ -208,14 +232,11 @@ def _extensions(view: HandshakeView) -> Iterator[Finding]:
                 "warning", "extension-breaks-stacks", "GM/T 0024-2023 A", text, number, "client"
             )
         else:
-            text = Text(
-                "GmSSL up to 3.1 refuses a ClientHello with any extension",
-                "GmSSL 3.1 及以前拒绝带任何扩展的 ClientHello",
-            )
-            yield Finding("note", "extensions-sent", "6.4.5.2.1", text, number, "client")
+            section, text = "6.4.5.2.1", _EXTENSIONS_SENT
+            yield Finding("note", "extensions-sent", section, text, number, "client")
     if answer is None or not answer.extensions:
         return
-    number = next(m.number for m in view.ordered if m.parsed is answer)
+    number = _number(view, ServerHello)
     unasked = sorted(
         {e.type for e in answer.extensions} - offered - {ExtensionType.RENEGOTIATION_INFO}
     )
@@ -248,12 +269,21 @@ def _certificates(view: HandshakeView) -> Iterator[Finding]:
     for sender in SENDERS:
         message = view.find(Certificate, sender)
         if message is not None:
-            for severity, rule, text in _certificate_rules(view.certificates(sender), sender):
+            ders = view.ders(sender)
+            rows = _rows(ders, sender) if is_long(ders) else _known_rows(ders, sender)
+            for severity, rule, text in rows:
                 section = "6.4.5.3" if sender == "server" else "6.4.5.7"
                 yield Finding(severity, rule, section, text, message.number, sender)
 
 
 _Row = tuple[Severity, str, Text]
+
+
+def _rows(ders: tuple[bytes, ...], sender: Sender) -> tuple[_Row, ...]:
+    return tuple(_certificate_rules([read_certificate(der) for der in ders], sender))
+
+
+_known_rows = lru_cache(KEPT)(_rows)
 
 
 def _certificate_rules(found: list[x509.Certificate | None], sender: Sender) -> Iterator[_Row]:
@@ -362,17 +392,17 @@ def _alerts(view: HandshakeView) -> Iterator[Finding]:
     told = more = 0
     for message in view.messages:
         alert = message.parsed
-        if isinstance(alert, Alert):
+        if type(alert) is Alert:
             told += 1
             if told > _MOST_ALERTS:
                 more += 1
                 continue
-            yield _alert(message, alert, before, _remedy(view, message.sender, alert.description))
+            yield _alert(view, message, alert, before)
             if not message.protected and message.sender in protected:
                 yield _clear_alert(message)
-        elif message.content_type == ContentType.CHANGE_CIPHER_SPEC:
+        elif message.content_type == _CHANGE_CIPHER_SPEC:
             protected.add(message.sender)
-        if message.content_type != ContentType.ALERT:
+        if message.content_type != _ALERT:
             before = message
     if more:
         text = Text(f"and {more} more alerts", f"另有 {more} 条报警")
@@ -396,13 +426,12 @@ def _remedy(view: HandshakeView, sender: Sender, code: int) -> Text:
     return known.facts.remedy if known is not None else Text("", "")
 
 
-def _alert(message: Message, alert: Alert, before: Message | None, remedy: Text) -> Finding:
+def _alert(view: HandshakeView, message: Message, alert: Alert, before: Message | None) -> Finding:
     code, side = alert.description, message.sender
-    label, meaning = AlertDescription.label(code), AlertDescription.meaning(code)
-    zh = ZH_SIDES[side]
     if code == AlertDescription.CLOSE_NOTIFY:
-        text = Text(f"the {side} closes in order", f"{zh}正常关闭")
-        return Finding("note", "close-notify", "6.4.4", text, message.number, side)
+        return Finding("note", "close-notify", "6.4.4", _CLOSES[side], message.number, side)
+    label, meaning = AlertDescription.label(code), AlertDescription.meaning(code)
+    remedy, zh = _remedy(view, side, code), ZH_SIDES[side]
     after = zh_after = ""
     if before is not None:
         after = f" after the {before.sender}'s {before.name}"
@@ -430,9 +459,7 @@ def _ending(view: HandshakeView) -> Iterator[Finding]:
         yield _unfinished(view)
         return
     closed_unread = {
-        m.sender
-        for m in found.messages
-        if m.content_type == ContentType.ALERT and (not m.opened or _closes(m))
+        m.sender for m in view.messages if m.content_type == _ALERT and (not m.opened or _closes(m))
     }
     for sender in SENDERS:
         if sender in closed_unread or (SENDERS[1 - SENDERS.index(sender)] in closed_unread):
@@ -510,19 +537,25 @@ def _keys(view: HandshakeView) -> Iterator[Finding]:
 def _framing(view: HandshakeView) -> Iterator[Finding]:
     """GmSSL reads exactly one handshake message in each record."""
     for sender in SENDERS:
-        records: dict[int, int] = {}
-        for message in view.ordered:
-            if message.sender == sender:
-                for part in message.parts:
-                    records[part.record] = records.get(part.record, 0) + 1
-        split = any(len(m.parts) > 1 for m in view.ordered if m.sender == sender)
-        if split or any(count > 1 for count in records.values()):
+        if _shares_records([m for m in view.ordered if m.sender == sender]):
             text = Text(
                 f"the {sender}'s handshake messages and records do not go one to one; GmSSL "
                 "cannot read that",
                 f"{ZH_SIDES[sender]}的握手消息与记录不是一一对应，GmSSL 无法读取",
             )
             yield Finding("note", "records-shared", "6.3.3.2", text, 0, sender)
+
+
+def _shares_records(messages: list[Message]) -> bool:
+    seen = set[int]()
+    for message in messages:
+        if len(message.parts) > 1:
+            return True
+        for part in message.parts:
+            if part.record in seen:
+                return True
+            seen.add(part.record)
+    return False
 
 
 def _stacks(seen_of: Mapping[Sender, tuple[Quirk, ...]]) -> Iterator[Finding]:

@@ -292,6 +292,8 @@ class Examiner:
         self._addresses: dict[Sender, str] = {"client": client, "server": server}
         self._decryptor = Decryptor(secrets, name)
         self._dissector = Dissector(self._decryptor, limits, on_data, room)
+        #: takes the next piece as (sender, time_s, data, lost): ``feed`` for many
+        self.take = self._dissector.take
 
     def feed(self, piece: Piece) -> None:
         """Take the next piece of either direction."""

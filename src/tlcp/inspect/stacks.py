@@ -6,6 +6,7 @@ Spec: GB/T 38636-2020 6.4.5; where stacks depart from it is said in ``quirks``
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from tlcp.errors import DecodeError
 from tlcp.handshake.observe import (
@@ -14,6 +15,7 @@ from tlcp.handshake.observe import (
     request_quirks,
     server_hello_quirks,
 )
+from tlcp.inspect.certs import KEPT, is_long, read_certificate
 from tlcp.inspect.model import Sender
 from tlcp.inspect.verify import Check
 from tlcp.inspect.view import HandshakeView
@@ -33,6 +35,7 @@ from tlcp.wire.messages import (
     ClientKeyExchange,
     ServerKeyExchange,
 )
+from tlcp.x509 import certificate as x509
 from tlcp.x509.usage import is_authority
 
 __all__ = ["likely", "quirks_of"]
@@ -40,6 +43,7 @@ __all__ = ["likely", "quirks_of"]
 _ALGORITHMS = {0x0704: Quirk.SIGNATURE_0704, 0x0708: Quirk.SIGNATURE_0708}
 
 
+@lru_cache(KEPT)
 def likely(quirks: tuple[Quirk, ...]) -> tuple[str, ...]:
     """The stacks that these point to; a root that was sent may only decide between them.
 
@@ -112,8 +116,19 @@ def _curve(view: HandshakeView) -> Iterator[Quirk]:
     yield from curve_quirks(curve)
 
 
-def _certificates(view: HandshakeView, sender: Sender) -> Iterator[Quirk]:
-    found = view.certificates(sender)
+def _certificates(view: HandshakeView, sender: Sender) -> tuple[Quirk, ...]:
+    ders = view.ders(sender)
+    return _seen_in(ders, sender) if is_long(ders) else _known(ders, sender)
+
+
+def _seen_in(ders: tuple[bytes, ...], sender: Sender) -> tuple[Quirk, ...]:
+    return tuple(_quirks_in([read_certificate(der) for der in ders], sender))
+
+
+_known = lru_cache(KEPT)(_seen_in)
+
+
+def _quirks_in(found: list[x509.Certificate | None], sender: Sender) -> Iterator[Quirk]:
     if not found:
         return
     authorities = [c is not None and is_authority(c) for c in found]

@@ -12,6 +12,7 @@ import enum
 import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 
@@ -19,7 +20,7 @@ from tlcp.alerts import Text
 from tlcp.errors import CertificateVerifyError, DecodeError, TLCPError
 from tlcp.handshake.kx import HelloContext
 from tlcp.handshake.kx_ecc import signed_bytes
-from tlcp.inspect.certs import split, unverified_pair, verified_chains
+from tlcp.inspect.certs import KEPT, split, usable_pair, verified_chains
 from tlcp.inspect.model import SENDERS, Integrity, Message, Sender
 from tlcp.inspect.view import HandshakeView
 from tlcp.suites import CipherSuite, KeyExchangeKind, KeyKind
@@ -30,9 +31,8 @@ from tlcp.wire.messages import (
     Finished,
     ServerKeyExchange,
 )
-from tlcp.x509.pair import VerifiedPair
+from tlcp.x509 import certificate as x509
 from tlcp.x509.trust import TrustStore
-from tlcp.x509.usage import check_usages
 
 __all__ = ["ZH_SIDES", "Check", "Result", "verify"]
 
@@ -115,13 +115,13 @@ def _certificates(
     section = "6.4.5.3" if sender == "server" else "6.4.5.7"
     number, zh = message.number, ZH_SIDES[sender]
     try:
-        pair = unverified_pair(ders, sender, kind, need_enc=need_enc)
-        check_usages(pair.sign, pair.enc, f"{sender}'s")
+        pair = usable_pair(ders, sender, kind, need_enc=need_enc)
     except CertificateVerifyError as error:
         text = Text(_sentence(error), f"{zh}证书对不合格：{error.what}")
         yield Check(f"{sender}-pair", Result.FAILS, section, text, number)
     else:
-        yield Check(f"{sender}-pair", Result.HOLDS, section, _pair_text(pair, sender), number)
+        text = _pair_text(pair.sign, pair.enc is not None, sender)
+        yield Check(f"{sender}-pair", Result.HOLDS, section, text, number)
     rule = f"{sender}-chain"
     if trust is None:
         text = Text(
@@ -139,15 +139,21 @@ def _certificates(
         text = Text(_sentence(error), f"{zh}证书链校验失败：{_what(error)}")
         yield Check(rule, Result.FAILS, section, text, number)
     else:
-        text = Text(
-            f"the {sender}'s certificates lead to {anchor}", f"{zh}证书链通向可信 CA {anchor}"
-        )
-        yield Check(rule, Result.HOLDS, section, text, number)
+        yield Check(rule, Result.HOLDS, section, _anchor_text(anchor, sender), number)
 
 
-def _pair_text(pair: VerifiedPair, sender: Sender) -> Text:
-    who, zh = pair.sign.subject_text or "(no subject)", ZH_SIDES[sender]
-    if pair.enc is None:
+@lru_cache(KEPT)
+def _anchor_text(anchor: x509.Certificate, sender: Sender) -> Text:
+    return Text(
+        f"the {sender}'s certificates lead to {anchor}",
+        f"{ZH_SIDES[sender]}证书链通向可信 CA {anchor}",
+    )
+
+
+@lru_cache(KEPT)
+def _pair_text(sign: x509.Certificate, has_enc: bool, sender: Sender) -> Text:
+    who, zh = sign.subject_text or "(no subject)", ZH_SIDES[sender]
+    if not has_enc:
         return Text(
             f"the {sender} {who} sent a signing certificate and no encryption certificate",
             f"{zh} {who} 只有签名证书，没有加密证书",
@@ -185,12 +191,7 @@ def _server_signature(view: HandshakeView) -> Iterator[Check]:
         )
         yield Check(rule, Result.FAILS, section, text, message.number)
         return
-    over = "its point" if suite.key_exchange is KeyExchangeKind.ECDHE else "its certificate"
-    zh_over = "临时公钥" if suite.key_exchange is KeyExchangeKind.ECDHE else "加密证书"
-    text = Text(
-        f"the server signed both randoms and {over} with its signing key",
-        f"服务端用签名私钥对双方随机数和{zh_over}签名，校验通过",
-    )
+    text = _SIGNED_POINT if _is_ecdhe(suite) else _SIGNED_CERTIFICATE
     yield Check(rule, Result.HOLDS, section, text, message.number)
 
 
@@ -220,19 +221,12 @@ def _client_signature(view: HandshakeView) -> Iterator[Check]:
         text = Text(_sentence(error), f"客户端签名证书不可用：{error.what}")
         yield Check(rule, Result.FAILS, section, text, message.number)
         return
-    for signed, raw in ((transcript.signed_digest(), False), (transcript.raw, True)):
+    for raw in (False, True):
         try:
-            key.verify(body.signature, signed)
+            key.verify(body.signature, transcript.raw if raw else transcript.signed_digest())
         except InvalidSignature:
             continue
-        text = Text(
-            "the client signed the handshake messages with its signing key"
-            if raw
-            else "the client signed the hash of the handshake with its signing key",
-            "客户端用签名私钥对握手消息原文签名，校验通过"
-            if raw
-            else "客户端用签名私钥对握手消息的杂凑值签名，校验通过",
-        )
+        text = _SIGNED_MESSAGES if raw else _SIGNED_HASH
         yield Check(rule, Result.HOLDS, section, text, message.number, raw_transcript=raw)
         return
     text = Text(
@@ -263,11 +257,7 @@ def _finished(view: HandshakeView, sender: Sender) -> Iterator[Check]:
         return
     expected = view.keys.verify_data(sender, view.transcript_before(message).digest())
     if hmac.compare_digest(expected, body.verify_data):
-        text = Text(
-            f"the {sender}'s Finished is that of this handshake, unchanged",
-            f"{zh}的 Finished 与本次握手一致，握手未被改动",
-        )
-        yield Check(rule, Result.HOLDS, section, text, message.number)
+        yield Check(rule, Result.HOLDS, section, _FINISHED_HOLDS[sender], message.number)
     else:
         text = Text(
             f"the {sender}'s Finished is not that of the messages seen: a message was changed on "
@@ -316,6 +306,29 @@ def _records(view: HandshakeView, sender: Sender) -> Iterator[Check]:
 
 # ---- words -------------------------------------------------------------------------------
 
+_SIGNED_POINT = Text(
+    "the server signed both randoms and its point with its signing key",
+    "服务端用签名私钥对双方随机数和临时公钥签名，校验通过",
+)
+_SIGNED_CERTIFICATE = Text(
+    "the server signed both randoms and its certificate with its signing key",
+    "服务端用签名私钥对双方随机数和加密证书签名，校验通过",
+)
+_SIGNED_HASH = Text(
+    "the client signed the hash of the handshake with its signing key",
+    "客户端用签名私钥对握手消息的杂凑值签名，校验通过",
+)
+_SIGNED_MESSAGES = Text(
+    "the client signed the handshake messages with its signing key",
+    "客户端用签名私钥对握手消息原文签名，校验通过",
+)
+_FINISHED_HOLDS = {
+    sender: Text(
+        f"the {sender}'s Finished is that of this handshake, unchanged",
+        f"{ZH_SIDES[sender]}的 Finished 与本次握手一致，握手未被改动",
+    )
+    for sender in SENDERS
+}
 _NOT_OPENED = Text("its record fails its integrity check", "其记录完整性校验失败")
 
 

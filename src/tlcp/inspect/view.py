@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from tlcp.handshake.kx import HelloContext
 from tlcp.handshake.transcript import Transcript
-from tlcp.inspect.certs import read_certificate
 from tlcp.inspect.decrypt import Decryptor
 from tlcp.inspect.model import Dissection, Message, Sender
 from tlcp.registry import ContentType
@@ -23,11 +22,14 @@ from tlcp.wire.messages import (
     ServerHello,
     ServerHelloDone,
 )
-from tlcp.x509 import certificate as x509
 
 __all__ = ["INCOMPLETE", "HandshakeView"]
 
 H = TypeVar("H", bound=Handshake)
+
+_HANDSHAKE = int(ContentType.HANDSHAKE)
+_CLIENT_FINISHED: tuple[type, Sender] = (Finished, "client")
+_SERVER_FINISHED: tuple[type, Sender] = (Finished, "server")
 
 #: rules of notices behind which the transcript is not whole
 INCOMPLETE = frozenset(
@@ -57,10 +59,14 @@ class HandshakeView:
         self.resumed, self.suite = decryptor.resumed, decryptor.suite
         self.messages = tuple(dissection.messages)
         self.ordered = _in_order(self.messages, resumed=self.resumed)
+        self._transcript: Transcript | None = None
+        self._hashed = 0  # how many messages of ordered
         self._first: dict[tuple[type, Sender | None], Message] = {}
+        remember = self._first.setdefault
         for message in self.ordered:
-            for sender in (None, message.sender):
-                self._first.setdefault((type(message.parsed), sender), message)
+            kind = type(message.parsed)
+            remember((kind, None), message)
+            remember((kind, message.sender), message)
         self.hello = self.first(ClientHello)
         self.answer = self.first(ServerHello)
         self.whole = self._whole()
@@ -86,24 +92,27 @@ class HandshakeView:
         message = self.first(Certificate, sender)
         return message.certificates if message is not None else ()
 
-    def certificates(self, sender: Sender) -> list[x509.Certificate | None]:
-        """The same read; None stands for one that cannot be."""
-        return [read_certificate(der) for der in self.ders(sender)]
-
     def transcript_before(self, message: Message) -> Transcript:
-        """The transcript up to a message."""
-        transcript = Transcript()
-        for one in self.ordered:
-            if one is message:
-                break
-            transcript.add(one.data)
-        if self.suite is not None:
-            transcript.follow(self.suite)
-        return transcript
+        """The transcript up to a message, good until the next one is asked for.
+
+        It goes on from the one before where it can, so that nothing is hashed twice.
+        """
+        stop = next((n for n, one in enumerate(self.ordered) if one is message), len(self.ordered))
+        if self._transcript is None or stop < self._hashed:
+            self._transcript, self._hashed = Transcript(), 0
+            if self.suite is not None:
+                self._transcript.follow(self.suite)
+        for one in self.ordered[self._hashed : stop]:
+            self._transcript.add(one.data)
+        self._hashed = stop
+        return self._transcript
 
     @property
     def finished(self) -> bool:
         """Whether both sides finished, as far as that can be seen."""
+        client, server = self._first.get(_CLIENT_FINISHED), self._first.get(_SERVER_FINISHED)
+        if client is not None and server is not None:
+            return True
         seen = {m.sender for m in self.ordered if isinstance(m.parsed, Finished)}
         closed = {
             m.sender
@@ -115,6 +124,8 @@ class HandshakeView:
     def _whole(self) -> bool:
         if self.hello is None or self.answer is None:
             return False
+        if not self.dissection.notices:
+            return True
         last = max((p.record for m in self.ordered for p in m.parts), default=0)
         return not any(n.rule in INCOMPLETE and n.number < last for n in self.dissection.notices)
 
@@ -124,11 +135,12 @@ def _in_order(messages: Sequence[Message], *, resumed: bool) -> list[Message]:
     sides: dict[Sender, list[Message]] = {"client": [], "server": []}
     done: set[Sender] = set()
     for message in messages:
-        if message.content_type != ContentType.HANDSHAKE or not message.opened:
+        if message.content_type != _HANDSHAKE or not message.opened:
             continue
-        if message.sender not in done and not isinstance(message.parsed, HelloRequest):
+        kind = type(message.parsed)
+        if message.sender not in done and kind is not HelloRequest:
             sides[message.sender].append(message)
-            if isinstance(message.parsed, Finished):
+            if kind is Finished:
                 done.add(message.sender)
     client, server = sides["client"], sides["server"]
     hello = client[:1] if client and isinstance(client[0].parsed, ClientHello) else []

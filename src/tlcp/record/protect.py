@@ -39,6 +39,9 @@ KEY_BYTES = 16
 FIXED_IV_BYTES = 4
 LAST_SEQUENCE = 2**64 - 1
 
+_new = ffi.new
+_LENGTHS, _BYTES = ffi.typeof("uint32_t[]"), ffi.typeof("uint8_t[]")
+
 #: what a fragment has besides the plaintext, at the least
 _GCM_OVERHEAD = 24
 
@@ -206,6 +209,8 @@ class _Batches:
 
     def open(self, content_type: int, fragments: Sequence[Buffer]) -> Opened:
         """Open each fragment under the next sequence number, up to the first bad one."""
+        if len(fragments) == 1:
+            return self._open(content_type, bytearray(fragments[0]), 0, 0, (len(fragments[0]),))
         data = bytearray().join(fragments)
         return self._open(content_type, data, 0, 0, [len(f) for f in fragments])
 
@@ -221,11 +226,13 @@ class _Batches:
         count, sequence = len(cut), self._sequence
         if sequence + count > LAST_SEQUENCE:
             raise InternalError("the sequence numbers of this direction are used up")
-        lengths, plain = ffi.new("uint32_t[]", cut), ffi.new("uint32_t[]", count)
+        lengths, plain = _new(_LENGTHS, cut), _new(_LENGTHS, count)
         size = sum(cut) + gap * count
-        with ffi.from_buffer("uint8_t[]", stream) as start:
-            batch = (content_type, sequence, start + offset, size, gap, lengths, count)
-            good, data = self._open_batch(plain, *batch)
+        with ffi.from_buffer(_BYTES, stream) as start:
+            at = start + offset if offset else start
+            good, data = self._open_batch(
+                plain, content_type, sequence, at, size, gap, lengths, count
+            )
         found = ffi.unpack(plain, good)
         self._sequence = sequence + good
         if good == count:
@@ -293,9 +300,9 @@ class CBCProtection(_Batches):
         return lib.tlcp_cbc_seal(self._keys, out, out_size, content_type, sequence, ivs, *rest)  # type: ignore[no-any-return]
 
     def _open_batch(self, plain: Any, *batch: Any) -> tuple[int, bytes]:
-        _, _, data, _, gap, lengths, _ = batch
+        _, _, data, _, gap, lengths, count = batch
         good = lib.tlcp_cbc_open(self._keys, plain, *batch)
-        size = sum(ffi.unpack(plain, good))
+        size = plain[0] if good == count == 1 else sum(ffi.unpack(plain, good))
         out = Output(size)
         lib.tlcp_cbc_take(out.pointer, plain, data, gap, lengths, good)
         return good, out.first(size)
@@ -326,8 +333,11 @@ class GCMProtection(_Batches):
         return lib.tlcp_gcm_seal(self._keys, out, out_size, *batch)  # type: ignore[no-any-return]
 
     def _open_batch(self, plain: Any, *batch: Any) -> tuple[int, bytes]:
-        *_, lengths, count = batch
-        room = sum(max(0, n - _GCM_OVERHEAD) for n in ffi.unpack(lengths, count))
+        _, _, _, _, _, lengths, count = batch
+        if count == 1:
+            room = max(0, lengths[0] - _GCM_OVERHEAD)
+        else:
+            room = sum(max(0, n - _GCM_OVERHEAD) for n in ffi.unpack(lengths, count))
         out = Output(room)
         good = lib.tlcp_gcm_open(self._keys, out.pointer, room, plain, *batch)
-        return good, out.first(sum(ffi.unpack(plain, good)))
+        return good, out.first(plain[0] if good == count == 1 else sum(ffi.unpack(plain, good)))
