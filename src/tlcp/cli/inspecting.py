@@ -79,19 +79,17 @@ class Reading:
         self._file, self._logs = file, 0
 
     def __iter__(self) -> Iterator[TCPPacket]:
-        packets = iter(self.capture)
-        while True:
-            try:
-                packet = next(packets, None)
-            except (CaptureError, OSError) as error:
-                fault = unreadable(self._file, error) if isinstance(error, OSError) else error
-                self.broken_off = str(fault)
-                packet = None
-            self._learn()
-            if packet is None:
-                break
-            if (segment := self.decoder.decode(packet)) is not None:
-                yield segment
+        decode, logs = self.decoder.decode, self.capture.secrets
+        try:
+            for packet in self.capture:
+                if len(logs) > self._logs:
+                    self._learn()
+                if (segment := decode(packet)) is not None:
+                    yield segment
+        except (CaptureError, OSError) as error:
+            fault = unreadable(self._file, error) if isinstance(error, OSError) else error
+            self.broken_off = str(fault)
+        self._learn()
         self.decoder.finish()
 
     def _learn(self) -> None:

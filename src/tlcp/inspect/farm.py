@@ -9,6 +9,8 @@ Workers are forked, so that keys and trusted CAs need not pass through any pipe.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import marshal
 import multiprocessing
 import os
@@ -24,13 +26,13 @@ from tlcp.inspect.routing import Router, Segments
 __all__ = ["Farm", "FarmError", "Work"]
 
 _BATCH_BYTES: Final = 1 << 17
-_BATCH_ENTRIES: Final = 512
-_ENTRY_BYTES: Final = 100  # what one costs beside its data
+_ENTRY_BYTES: Final = 256  # what one costs beside its data
+_PIPE_BYTES: Final = 1 << 20  # some batches, so that nobody waits for the other at each of them
 _MOST_WAITING: Final = 1024  # connections that are over and whose results are not there yet
 _MOST_WAITING_BYTES: Final = 1 << 26  # and how much came for them: results are longer than that
 _COUNTED_BYTES: Final = 1 << 20  # of one connection: no more is kept of it
 _RESULT_BYTES: Final = 1 << 20  # that go into the pipe at once
-_BEGIN, _FEED, _END, _LEARN = 0, 1, 2, 3
+_BEGIN, _END, _LEARN = -1, -2, -3  # what begins an entry; numbers of connections begin data
 _FAILED: Final = "failed"  # instead of a result: whatever ``end`` returns must not begin so
 
 Conflicts = list[tuple[int, float, int, int]]
@@ -61,11 +63,22 @@ class _Worker:
 
     def __init__(self, process: Any, tasks: Connection, results: Connection) -> None:
         self.process, self.tasks, self.results = process, tasks, results
+        _widen(tasks)
         self.batch: list[tuple[Any, ...]] = []
         self.batch_bytes = 0
         self.done: deque[bytes] = deque()  # results, still packed
         self.thread: threading.Thread | None = None
         self.over = False
+
+
+class _Line:
+    """A connection that is not over: how much came, and its worker once nobody looks at it here."""
+
+    __slots__ = ("size", "worker")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.worker: _Worker | None = None
 
 
 class Farm:
@@ -82,7 +95,7 @@ class Farm:
         self._workers: list[_Worker] = []
         self._order: deque[tuple[int, int]] = deque()  # (worker, bytes that came)
         self._waiting_bytes = 0
-        self._sizes: dict[int, int] = {}  # of those that are not over
+        self._lines: dict[int, _Line] = {}  # of those that are not over
         self._names: dict[int, tuple[str, str]] = {}  # until a worker is told of it
         self._news = threading.Condition()
         self._router = Router(jobs, self._forward)
@@ -107,12 +120,23 @@ class Farm:
     def begin(self, number: int, client: str, server: str) -> None:
         """A connection begins; its worker is chosen by its first segments."""
         self._router.begin(number)
+        self._lines[number] = _Line()
         self._names[number] = (client, server)
 
     def feed(self, number: int, sender: int, time_s: float, data: bytes, lost: int) -> None:
         """Its next segment."""
-        self._sizes[number] = self._sizes.get(number, 0) + len(data)
-        self._router.feed(number, (sender, time_s, data, lost))
+        line, size = self._lines[number], len(data)
+        line.size += size
+        worker = line.worker
+        if worker is None:
+            self._router.feed(number, (sender, time_s, data, lost))
+            if (known := self._router.settled(number)) >= 0:
+                line.worker = self._workers[known]
+            return
+        worker.batch.append((number, sender, time_s, data, lost))
+        worker.batch_bytes += size + _ENTRY_BYTES
+        if worker.batch_bytes >= _BATCH_BYTES:
+            self._flush(worker)
 
     def end(self, number: int, ending: str, conflicts: Conflicts) -> None:
         """It is over.
@@ -123,7 +147,7 @@ class Farm:
         worker = self._router.end(number)
         self._announce(worker, number)
         self._give(worker, (_END, number, ending, conflicts), 0)
-        size = min(self._sizes.pop(number, 0), _COUNTED_BYTES)
+        size = min(self._lines.pop(number).size, _COUNTED_BYTES)
         self._order.append((worker, size))
         self._waiting_bytes += size
         self._pump(_MOST_WAITING)
@@ -139,7 +163,7 @@ class Farm:
         Raises:
             FarmError: a worker failed or died.
         """
-        for worker in range(len(self._workers)):
+        for worker in self._workers:
             self._flush(worker)
         self._pump(0)
         self.close()
@@ -160,8 +184,8 @@ class Farm:
 
     def _forward(self, worker: int, number: int, segments: Segments) -> None:
         self._announce(worker, number)
-        size = sum(len(segment[2]) for segment in segments)
-        self._give(worker, (_FEED, number, segments), size)
+        for segment in segments:
+            self._give(worker, (number, *segment), len(segment[2]))
 
     def _announce(self, worker: int, number: int) -> None:
         names = self._names.pop(number, None)
@@ -172,18 +196,17 @@ class Farm:
         one = self._workers[worker]
         one.batch.append(entry)
         one.batch_bytes += size + _ENTRY_BYTES
-        if one.batch_bytes >= _BATCH_BYTES or len(one.batch) >= _BATCH_ENTRIES:
-            self._flush(worker)
+        if one.batch_bytes >= _BATCH_BYTES:
+            self._flush(one)
 
-    def _flush(self, worker: int) -> None:
-        one = self._workers[worker]
-        if not one.batch:
+    def _flush(self, worker: _Worker) -> None:
+        if not worker.batch:
             return
-        batch, one.batch, one.batch_bytes = one.batch, [], 0
+        batch, worker.batch, worker.batch_bytes = worker.batch, [], 0
         try:
-            one.tasks.send_bytes(marshal.dumps(batch))
+            worker.tasks.send_bytes(marshal.dumps(batch))
         except OSError:
-            raise self._lost(one) from None
+            raise self._lost(worker) from None
 
     def _collect(self, worker: _Worker) -> None:
         """In a thread of its own: take results as they come, so that no worker waits."""
@@ -205,8 +228,8 @@ class Farm:
             if not worker.done:
                 if len(self._order) <= most and self._waiting_bytes <= _MOST_WAITING_BYTES:
                     return
-                for number in range(len(self._workers)):
-                    self._flush(number)
+                for one in self._workers:
+                    self._flush(one)
                 with self._news:
                     while not worker.done and not worker.over:
                         self._news.wait()
@@ -249,13 +272,18 @@ def _run(work: Work, tasks: Connection, results: Connection, others: list[Connec
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in others:
         other.close()
+    feed = work.feed
     try:
         while True:
             done: list[bytes] = []
             size = 0
             for entry in marshal.loads(tasks.recv_bytes()):  # noqa: S302 (our own parent)
-                if entry[0] != _END:
-                    _do(work, entry)
+                kind = entry[0]
+                if kind >= 0:
+                    feed(*entry)
+                    continue
+                if kind != _END:
+                    (work.begin if kind == _BEGIN else work.learn)(*entry[1:])
                     continue
                 done.append(marshal.dumps(work.end(*entry[1:])))
                 size += len(done[-1])
@@ -274,13 +302,7 @@ def _run(work: Work, tasks: Connection, results: Connection, others: list[Connec
         os._exit(0)
 
 
-def _do(work: Work, entry: tuple[Any, ...]) -> None:
-    kind, rest = entry[0], entry[1:]
-    if kind == _FEED:
-        number, segments = rest
-        for segment in segments:
-            work.feed(number, *segment)
-    elif kind == _BEGIN:
-        work.begin(*rest)
-    else:
-        work.learn(*rest)
+def _widen(pipe: Connection) -> None:
+    """Let more bytes wait in a pipe, where the system allows it."""
+    with contextlib.suppress(AttributeError, OSError):  # other than Linux; over a user's share
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

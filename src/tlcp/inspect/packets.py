@@ -95,6 +95,8 @@ def endpoints(flow: bytes) -> tuple[Endpoint, Endpoint]:
 
 @lru_cache(maxsize=4096)
 def _address(packed: bytes) -> str:
+    if len(packed) == 4:
+        return ".".join(map(str, packed))
     return str(ipaddress.ip_address(packed))
 
 

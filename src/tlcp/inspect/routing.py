@@ -90,6 +90,10 @@ class Router:
             self._forward(state.worker, number, state.segments)
             state.segments = []
 
+    def settled(self, number: int) -> int:
+        """Its worker once nothing more of it needs to come by here, else -1."""
+        return -1 if number in self._states else self._routed[number]
+
     def end(self, number: int) -> int:
         """It is over; returns its worker, which has had all its segments by then."""
         state = self._states.pop(number, None)
