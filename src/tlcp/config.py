@@ -58,7 +58,7 @@ class Limits:
             is not through must go.
 
     Raises:
-        ConfigError: a limit is below 1; ``empty_records``, ``warning_alerts`` and
+        ConfigError: a limit is no number or below 1; ``empty_records``, ``warning_alerts`` and
             ``renegotiations`` may be 0.
     """
 
@@ -78,6 +78,10 @@ class Limits:
             if value is None and name == "handshake_s":
                 continue
             least = 0 if name in _MAY_BE_ZERO else 1
+            kinds = (int, float) if name == "handshake_s" else (int,)
+            if isinstance(value, bool) or not isinstance(value, kinds):
+                kind = "a number" if name == "handshake_s" else "a whole number"
+                raise ConfigError(f"Limits.{name} is {value!r}: it must be {kind}")
             if not value >= least and not (name == "handshake_s" and value > 0):
                 raise ConfigError(f"Limits.{name} is {value!r}: it must be at least {least}")
 

@@ -5,6 +5,9 @@ Spec: GB/T 38636-2020 6.4.5 sets no limits; ``docs/limits.md`` does
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 
 from support.ends import NOW, client, run, server, world
@@ -24,6 +27,16 @@ def test_a_limit_that_lets_nothing_through_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=name):
         Limits(**{name: -1 if zero_is_right else 0})
     assert getattr(Limits(**{name: 0 if zero_is_right else 1}), name) in (0, 1)
+
+
+@pytest.mark.parametrize("name", Limits.__slots__)
+def test_a_limit_that_is_no_number_is_refused(name: str) -> None:
+    for_counts: list[Any] = [] if name == "handshake_s" else [1.5, None, math.inf]
+    for value in ["8", True, [], *for_counts]:
+        with pytest.raises(ConfigError, match=rf"Limits\.{name} is .*: it must be a"):
+            Limits(**{name: value})
+    with pytest.raises(ConfigError, match="handshake_s"):
+        Limits(handshake_s=math.nan)
 
 
 def test_half_a_second_is_a_limit_and_so_is_none() -> None:

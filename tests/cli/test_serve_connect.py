@@ -15,12 +15,14 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 
 from cli.tools import LIMIT_S, answering, command, environment, run, serving
 from peers.files import encrypt_pkcs8
 from peers.pki import PKI
 from support.rsa_pki import RsaCA, pem, rsa_certificate, rsa_key, rsa_key_pem
+from tlcp.cli.options import SECONDS, SECONDS_OR_NONE
 from tlcp.config import Config
 from tlcp.context import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, TLCPContext
 from tlcp.crypto.pbes2 import Protection
@@ -323,6 +325,31 @@ def test_a_host_that_does_not_exist(folder: Path) -> None:
     done = run("connect", "no such host:1", "--pki", folder, "--insecure")
     assert done.returncode in (2, 3)
     assert "host" in text(done.stderr)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "1e300", "1000001", "soon"])
+def test_a_time_that_no_socket_can_wait_is_none(value: str) -> None:
+    for kind in (SECONDS, SECONDS_OR_NONE):
+        with pytest.raises(click.BadParameter, match=r"seconds|range|float"):
+            kind.convert(value, None, None)
+    assert SECONDS.convert("0.5", None, None) == 0.5
+    assert SECONDS_OR_NONE.convert("0", None, None) == 0
+
+
+@pytest.mark.parametrize(
+    ("verb", "option"),
+    [
+        ("connect", "--timeout"),
+        ("connect", "--linger"),
+        ("serve", "--timeout"),
+        ("serve", "--idle-timeout"),
+        ("capture", "--seconds"),
+    ],
+)
+def test_a_wrong_time_is_a_usage_error(verb: str, option: str) -> None:
+    done = run(verb, "127.0.0.1:0", option, "nan")
+    assert done.returncode == 2
+    assert f"Invalid value for '{option}'".encode() in done.stderr
 
 
 def test_a_server_that_never_answers(folder: Path) -> None:

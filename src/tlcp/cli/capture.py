@@ -21,7 +21,7 @@ import click
 from tlcp.alerts import Text
 from tlcp.cli.failures import ExitCode, Failure
 from tlcp.cli.language import language
-from tlcp.cli.options import POSITIVE, examples, read_password
+from tlcp.cli.options import SECONDS, examples, read_password
 from tlcp.cli.output import Printer
 from tlcp.inspect.captures import CaptureError, open_capture
 from tlcp.inspect.live import FollowedKeyLog, Live
@@ -97,7 +97,7 @@ _INSTALL = "apt-get install tcpdump, or wireshark-common, which has dumpcap"
     help="The first line of FILE is the password of the key, if it is encrypted.",
 )
 @click.option("--ca", type=_FILE, metavar="FILE", help="PEM file with the CAs, to check chains.")
-@click.option("--seconds", type=POSITIVE, metavar="S", help="End after so long.")
+@click.option("--seconds", type=SECONDS, metavar="S", help="End after so long.")
 @click.option(
     "--connections",
     type=click.IntRange(min=1),

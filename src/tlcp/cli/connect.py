@@ -14,7 +14,14 @@ import click
 from tlcp.alerts import AlertDescription
 from tlcp.cli.facts import Outcome, Resumption
 from tlcp.cli.failures import ExitCode, Failure, ReaderGone, as_failure
-from tlcp.cli.options import Address, Common, common_options, examples, parse_address
+from tlcp.cli.options import (
+    SECONDS_OR_NONE,
+    Address,
+    Common,
+    common_options,
+    examples,
+    parse_address,
+)
 from tlcp.cli.output import Printer
 from tlcp.cli.recording import CAPTURE_HELP, finish, record
 from tlcp.cli.relay import Relay, complete, part
@@ -72,7 +79,7 @@ _INSECURE = (
 @click.option("--insecure", is_flag=True, help="Do not verify the server. For tests only.")
 @click.option(
     "--linger",
-    type=click.FloatRange(min=0),
+    type=SECONDS_OR_NONE,
     default=1.0,
     show_default=True,
     metavar="S",

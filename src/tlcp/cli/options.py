@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -21,7 +22,8 @@ from tlcp.x509.identity import Identity
 from tlcp.x509.trust import TrustStore
 
 __all__ = [
-    "POSITIVE",
+    "SECONDS",
+    "SECONDS_OR_NONE",
     "Address",
     "Common",
     "common_options",
@@ -33,8 +35,27 @@ __all__ = [
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _MAX_PORT = 65535
 
-#: Seconds.
-POSITIVE = click.FloatRange(min=0, min_open=True)
+_MOST_SECONDS = 1_000_000.0  # eleven days; sockets take no more than 24
+
+
+class _Seconds(click.FloatRange):
+    """A time that a socket can wait: ``nan`` and ``inf``, which are floats too, are none."""
+
+    def __init__(self, *, zero: bool = False) -> None:
+        super().__init__(min=0, min_open=not zero, max=_MOST_SECONDS)
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        """The number; ends with a usage error if it is no time."""
+        seconds: float = super().convert(value, parameter, context)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number of seconds.", parameter, context)
+        return seconds
+
+
+SECONDS = _Seconds()
+SECONDS_OR_NONE = _Seconds(zero=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +255,7 @@ _OPTIONS = (
     ),
     click.option(
         "--timeout",
-        type=POSITIVE,
+        type=SECONDS,
         default=30.0,
         show_default=True,
         metavar="S",

@@ -18,7 +18,7 @@ import click
 
 from tlcp.cli.facts import Outcome
 from tlcp.cli.failures import ExitCode, Failure, as_failure
-from tlcp.cli.options import POSITIVE, Address, Common, common_options, examples, parse_address
+from tlcp.cli.options import SECONDS, Address, Common, common_options, examples, parse_address
 from tlcp.cli.output import JsonLines, Printer
 from tlcp.cli.peers import how_resumed, peer_line
 from tlcp.cli.recording import CAPTURE_HELP, finish, record
@@ -95,7 +95,7 @@ _BREATH_S = 0.05  # between attempts when the system has no descriptors or threa
 )
 @click.option(
     "--idle-timeout",
-    type=POSITIVE,
+    type=SECONDS,
     default=300.0,
     show_default=True,
     metavar="S",
@@ -272,16 +272,20 @@ class _Server:
         where = str(Address(peer[0], peer[1]))
         label = f"[{number}] "
         trace = Trace(self._printer if self._common.trace else None, self._log, number, label)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(self._common.timeout)
         config = dataclasses.replace(self._config, trace=trace)
         context = TLCPContext(PROTOCOL_TLCP_SERVER, config)
         context.recorder = self.recorder
-        stream: TLCPSocket = context.wrap_socket(
-            sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
-        )
         begun = False
         try:
+            with sock:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.settimeout(self._common.timeout)
+                stream: TLCPSocket = context.wrap_socket(
+                    sock,
+                    server_side=True,
+                    do_handshake_on_connect=False,
+                    suppress_ragged_eofs=False,
+                )
             with stream:
                 begin = time.perf_counter()
                 with self._in_handshake(number, stream):
