@@ -54,8 +54,8 @@ class Limits:
         empty_records: records without content in a row.
         warning_alerts: warnings of the peer, other than close_notify, over the connection's life.
         renegotiations: times the peer may ask for a new handshake and be refused.
-        concurrent_handshakes: for servers, of one context: when one more begins, the oldest that
-            is not through must go.
+        concurrent_handshakes: for servers, of one context: when one more begins, one must go: the
+            oldest that has not said hello, or that has, whichever are more.
 
     Raises:
         ConfigError: a limit is no number or below 1; ``empty_records``, ``warning_alerts`` and

@@ -134,6 +134,11 @@ class Connection:
         return self._machine.done
 
     @property
+    def greeted(self) -> bool:
+        """Whether a handshake message of the peer has been taken."""
+        return self._taken_messages > 0
+
+    @property
     def expecting(self) -> str:
         """What the handshake waits for, by name; "nothing more" when it is through."""
         return self._machine.expecting

@@ -86,6 +86,8 @@ class DualObject:
         if self._chosen is None:
             self._seen += data[:_ENOUGH_BYTES]
             if len(self._seen) < _ENOUGH_BYTES and not self._outer.eof:
+                if self._undecided is not None:  # until then: who is silent takes a place
+                    self._undecided.count_in()
                 raise WantReadError("the first bytes of the peer are needed")
             self._choose()
         return self._end

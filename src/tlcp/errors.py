@@ -349,11 +349,11 @@ class HandshakeTimeout(TLCPError, TimeoutError):
 
 
 class HandshakeEvicted(TLCPError):
-    """A server gave the place of this handshake, the oldest of too many, to a new client."""
+    """A server gave the place of this handshake, one of too many, to a new client."""
 
     def __init__(self, most: int, *, awaited: str = "") -> None:
         super().__init__(
-            f"more than {most} clients were in a handshake, and this one was for longest",
+            f"more than {most} clients were in a handshake, and this one was for long",
             expected=awaited,
             hint="An attack or a rush; Limits.concurrent_handshakes is how many there may be",
         )

@@ -175,7 +175,7 @@ class TLCPObject:
             WantReadError: more bytes of the peer are needed (also ``ssl.SSLWantReadError``).
             HandshakeTimeout: ``Limits.handshake_s`` are over. Bytes must come for it to be seen:
                 whoever drives the object ends those that stay silent, as asyncio does.
-            HandshakeEvicted: ``Limits.concurrent_handshakes`` others are newer.
+            HandshakeEvicted: it made room: ``Limits.concurrent_handshakes`` are under way.
             TLCPError: it failed; the alert for the peer is in the outgoing BIO.
         """
         if self._completed is not None:
@@ -187,6 +187,8 @@ class TLCPObject:
                 self._check_limits()
                 self._pump()
         except WantReadError:
+            if self._connection.greeted:
+                self._handshakes.greeted(self)
             raise
         except BaseException:
             self._handshakes.over(self)
@@ -199,6 +201,11 @@ class TLCPObject:
         if self._limits.handshake_s is not None:
             self._until = time.monotonic() + self._limits.handshake_s
         if self.server_side:
+            self.count_in()
+
+    def count_in(self) -> None:
+        """Count this among the handshakes of the server's context that are under way."""
+        if not self._evicted:
             self._handshakes.begun(self, self._limits.concurrent_handshakes)
 
     def _check_limits(self) -> None:
@@ -212,12 +219,19 @@ class TLCPObject:
     def evict(self) -> None:
         """Make the handshake fail at its next step, and wake the socket that waits for it.
 
-        The only method that any thread may call.
+        Any thread may call this and ``awaits_peer``, and nothing else.
         """
         self._evicted = True
         owner = self._owner() if self._owner is not None else None
         if self._completed is None and owner is not None and hasattr(owner, "hang_up"):
             owner.hang_up()
+
+    @property
+    def awaits_peer(self) -> bool:
+        """Whether it is the peer's turn, as far as can be seen: between BIOs, always."""
+        owner = self._owner() if self._owner is not None else None
+        ask = getattr(owner, "awaits_peer", None)
+        return ask is None or bool(ask())
 
     def read(self, len: int = _READ_BYTES, buffer: Any = None) -> Any:
         """Read up to ``len`` bytes, into ``buffer`` if given; returns the bytes, or their number.

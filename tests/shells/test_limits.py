@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from shells.bios import Bios
-from shells.pairs import in_thread
+from shells.pairs import in_thread, pair
 from support.ends import HOST
 from support.sockets import LIMIT_S, client_context, dial, echo, served, server_context
 from tlcp.config import Limits
 from tlcp.context import TLCPContext
+from tlcp.context.handshakes import Handshakes
 from tlcp.errors import HandshakeEvicted, HandshakeTimeout, TLCPError
 
 SOON = Limits(handshake_s=0.05)
+
+
+def until(what: Callable[[], bool]) -> None:
+    """Wait for a thread to get as far."""
+    late = time.monotonic() + LIMIT_S
+    while not what():
+        assert time.monotonic() < late
+        os.sched_yield()
 
 
 def hasty_server() -> TLCPContext:
@@ -79,6 +90,28 @@ def test_a_peer_that_dribbles() -> None:
             hasty_server().wrap_socket(one, server_side=True)
         over.set()
         assert time.monotonic() - begin < LIMIT_S / 10
+
+
+def test_a_record_that_dribbles() -> None:
+    """Nor after the handshake: a byte of a record now and then is no data."""
+    over = threading.Event()
+    with pair() as (near, far):
+        near._object.write(bytes(1 << 14))
+        record = near._outgoing.read()
+
+        def dribble() -> None:
+            for at in range(len(record)):
+                if over.wait(0.002):
+                    return
+                socket.socket.send(near, record[at : at + 1])
+
+        far.settimeout(0.05)
+        with in_thread(dribble):
+            begin = time.monotonic()
+            with pytest.raises(TimeoutError):
+                far.recv(1)
+            over.set()
+            assert time.monotonic() - begin < LIMIT_S / 10
 
 
 def test_each_call_of_a_non_blocking_handshake_has_what_is_left() -> None:
@@ -159,6 +192,7 @@ def test_the_oldest_goes_when_there_is_one_too_many() -> None:
 
     with in_thread(wait) as first:
         assert begun.acquire(timeout=LIMIT_S)
+        until(waiting[0][0].awaits_peer)
         with in_thread(wait) as second:
             assert begun.acquire(timeout=LIMIT_S)
             assert len(context.handshakes) == 2
@@ -175,6 +209,130 @@ def test_the_oldest_goes_when_there_is_one_too_many() -> None:
     for stream, theirs in waiting:
         stream.close()
         theirs.close()
+
+
+def begun(context: TLCPContext, *, hello: bool) -> Bios:
+    """A client that has connected, or has said hello, too."""
+    bios = Bios(server=context)
+    if hello:
+        with pytest.raises(ssl.SSLWantReadError):
+            bios.client.do_handshake()
+        bios.carry()
+    with pytest.raises(ssl.SSLWantReadError):
+        bios.server.do_handshake()
+    return bios
+
+
+def test_a_crowd_of_silent_clients_drives_out_itself() -> None:
+    """Not one on a long way that is in the middle of its handshake."""
+    context = server_context(limits=Limits(concurrent_handshakes=3))
+    far = begun(context, hello=True)
+    crowd = [begun(context, hello=False) for _ in range(10)]
+    assert len(context.handshakes) == 3
+    with pytest.raises(HandshakeEvicted, match="more than 3 clients"):
+        crowd[7].server.do_handshake()
+    with pytest.raises(ssl.SSLWantReadError):
+        crowd[8].server.do_handshake()
+    far.handshake()
+    assert len(context.handshakes) == 2
+
+
+def test_a_crowd_that_says_hello_drives_out_its_oldest() -> None:
+    """And not one that has just come, or nobody could come any more."""
+    context = server_context(limits=Limits(concurrent_handshakes=4))
+    new = begun(context, hello=False)
+    crowd = [begun(context, hello=True) for _ in range(10)]
+    with pytest.raises(HandshakeEvicted):
+        crowd[6].server.do_handshake()
+    crowd[7].handshake()
+    new.handshake()
+
+
+def test_who_comes_does_not_make_room_for_itself() -> None:
+    context = server_context(limits=Limits(concurrent_handshakes=1))
+    old, new = begun(context, hello=True), begun(context, hello=False)
+    with pytest.raises(HandshakeEvicted):
+        old.server.do_handshake()
+    new.handshake()
+
+
+def test_room_can_be_asked_for_among_old_handshakes_alone() -> None:
+    clock = [0.0]
+    context = server_context()
+    context.handshakes = Handshakes(clock=lambda: clock[0])
+    assert not context.handshakes.evict()
+    end = begun(context, hello=False)
+    clock[0] = 1.0
+    assert not context.handshakes.evict(older_than_s=1.0)
+    clock[0] = 1.1
+    assert context.handshakes.evict(older_than_s=1.0)
+    with pytest.raises(HandshakeEvicted):
+        end.server.do_handshake()
+
+
+class End:
+    """As the list of handshakes sees one."""
+
+    def __init__(self, *, awaits_peer: bool = True) -> None:
+        self.awaits_peer, self.evicted = awaits_peer, False
+
+    def evict(self) -> None:
+        self.evicted = True
+
+
+def test_who_waits_for_us_is_spared() -> None:
+    """A busy server must not make honest clients old, and then drive them out for it."""
+    handshakes = Handshakes()
+    ends = [End(awaits_peer=False), End(awaits_peer=False), End(), End(), End()]
+    for end in ends:
+        handshakes.begun(end, 4)
+    assert [end.evicted for end in ends] == [False, False, True, False, False]
+    ends[3].awaits_peer = ends[4].awaits_peer = False
+    assert handshakes.evict()
+    assert [end.evicted for end in ends] == [True, False, True, False, False]
+    assert len(handshakes) == 3
+
+
+def test_a_socket_knows_whose_turn_it_is() -> None:
+    one, other = socket.socketpair()
+    with (
+        other,
+        server_context().wrap_socket(
+            one, server_side=True, do_handshake_on_connect=False
+        ) as stream,
+    ):
+        assert not stream.awaits_peer(), "no thread has asked for bytes yet"
+        stream.setblocking(False)
+        with pytest.raises(ssl.SSLWantReadError):
+            stream.do_handshake()
+        assert stream.awaits_peer()
+        other.send(b"\x16")
+        assert not stream.awaits_peer()
+        with pytest.raises(ssl.SSLWantReadError):
+            stream.do_handshake()
+        assert stream.awaits_peer()
+        stream.settimeout(LIMIT_S)
+        with in_thread(stream.do_handshake):
+            until(stream.awaits_peer)
+            other.close()
+            until(lambda: not stream.awaits_peer())
+
+
+def test_who_is_silent_on_a_port_of_both_protocols_is_counted() -> None:
+    """Until it speaks TLS: then it is a matter of the other context."""
+    context = server_context(limits=Limits(concurrent_handshakes=2))
+    context.tls_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ends = [begun(context, hello=False) for _ in range(3)]
+    ends[0].to_server.write(b"\x16\x01")
+    with pytest.raises(HandshakeEvicted):
+        ends[0].server.do_handshake()
+    ends[1].to_server.write(b"\x16\x03")
+    with pytest.raises(ssl.SSLWantReadError):
+        ends[1].server.do_handshake()
+    gc.collect()
+    assert len(context.handshakes) == 1
+    ends[2].handshake()
+    assert len(context.handshakes) == 0
 
 
 def test_who_is_through_keeps_its_place() -> None:

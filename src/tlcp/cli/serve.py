@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import math
 import signal
 import socket
 import threading
@@ -29,15 +30,17 @@ from tlcp.cli.trace import Trace
 from tlcp.cli.www import serve_files
 from tlcp.config import ClientAuth, Config, Limits
 from tlcp.context import PROTOCOL_TLCP_SERVER, TLCPContext
-from tlcp.errors import TLCPError
+from tlcp.context.handshakes import Handshakes
+from tlcp.errors import HandshakeEvicted, TLCPError
 from tlcp.events import HandshakeCompleted, Recorder
 from tlcp.socket import TLCPSocket
 
 __all__ = ["serve"]
 
 _CHUNK_BYTES = 1 << 18
-_BACKLOG = 128
+_BACKLOG = 1024
 _REST_S = 1.0  # a client that is silent for longer may lose its place to a new one
+_SERVED_SHARE = 0.75  # of the places; the others are for handshakes
 _BREATH_S = 0.05  # between attempts when the system has no descriptors or threads left
 
 
@@ -206,7 +209,7 @@ class _Server:
         self._log: JsonLines | None = common.trace_log()
         self.recorder: Recorder | None = None
         self._lock = threading.Lock()
-        self._handshaking: dict[int, socket.socket] = {}  # by number, oldest first
+        self._handshakes = Handshakes()  # of all contexts: each connection has its own
         self._served: dict[int, tuple[float, socket.socket]] = {}  # and when each was active
         self._made_room: set[int] = set()
 
@@ -225,7 +228,7 @@ class _Server:
                 number += 1
                 wait_s = 0.0
                 while not slots.acquire(timeout=wait_s):
-                    self._evict()
+                    self._evict(_SERVED_SHARE * max_clients)
                     wait_s = _BREATH_S
                 threading.Thread(
                     target=self._in_thread, args=(sock, peer, number, slots), daemon=True
@@ -238,22 +241,19 @@ class _Server:
                 self._printer.say(f"cannot take a client: {error}")
                 time.sleep(_BREATH_S)
 
-    def _evict(self) -> None:
-        """Make room: who has been in the handshake for longest must go, or silent for longest."""
+    def _evict(self, most_served: float) -> None:
+        """Make room: a handshake must go, or if many clients are through it, the most silent."""
         with self._lock:
-            number = next(iter(self._handshaking), 0)  # they count from 1
-            if number:
-                stream = self._handshaking[number]
-            elif self._served:
-                number = min(self._served, key=lambda one: self._served[one][0])
-                since, stream = self._served[number]
-                if time.monotonic() - since < _REST_S:
-                    return
-            else:
+            if len(self._served) <= most_served and self._handshakes.evict():
                 return
-            self._made_room.add(number)
-            with contextlib.suppress(OSError):  # its thread sees the end and frees the place
-                socket.socket.shutdown(stream, socket.SHUT_RDWR)
+            number = min(self._served, key=lambda one: self._served[one][0], default=0)
+            since, stream = self._served.get(number, (math.inf, None))
+            if stream is not None and time.monotonic() - since >= _REST_S:
+                self._made_room.add(number)
+                with contextlib.suppress(OSError):  # its thread sees the end and frees the place
+                    socket.socket.shutdown(stream, socket.SHUT_RDWR)
+                return
+        self._handshakes.evict(older_than_s=_REST_S)
 
     def _note_active(self, number: int, stream: TLCPSocket) -> None:
         with self._lock:
@@ -274,7 +274,7 @@ class _Server:
         trace = Trace(self._printer if self._common.trace else None, self._log, number, label)
         config = dataclasses.replace(self._config, trace=trace)
         context = TLCPContext(PROTOCOL_TLCP_SERVER, config)
-        context.recorder = self.recorder
+        context.recorder, context.handshakes = self.recorder, self._handshakes
         begun = False
         try:
             with sock:
@@ -288,8 +288,7 @@ class _Server:
                 )
             with stream:
                 begin = time.perf_counter()
-                with self._in_handshake(number, stream):
-                    done = complete(stream)
+                done = complete(stream)
                 elapsed_ms = (time.perf_counter() - begin) * 1000
                 begun = True
                 auth = _client_auth(done, asked=trace.asked_for_client)
@@ -306,16 +305,6 @@ class _Server:
         except Exception as error:  # of this client only: the others go on
             self._fail(error, number, where, trace, begun=begun)
             return False
-
-    @contextlib.contextmanager
-    def _in_handshake(self, number: int, stream: TLCPSocket) -> Iterator[None]:
-        with self._lock:
-            self._handshaking[number] = stream
-        try:
-            yield
-        finally:
-            with self._lock:
-                del self._handshaking[number]
 
     def _tell(self, number: int, where: str, done: HandshakeCompleted) -> None:
         by = how_resumed(done)
@@ -352,7 +341,7 @@ class _Server:
             what = "the client was silent" if begun else "the handshake was not through"
             failure.what = f"{what} after {limit:g} s"
         with self._lock:
-            if number in self._made_room:
+            if number in self._made_room or isinstance(error, HandshakeEvicted):
                 self._made_room.discard(number)
                 failure.what, failure.hint = "it had to make room for another client", ""
         trace.note("failed", failure.as_dict())

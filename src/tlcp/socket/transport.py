@@ -313,6 +313,16 @@ class ObjectSocket(socket.socket):
                 except BlockingIOError:
                     self._wait(select.POLLIN, deadline, WantReadError)
 
+    def awaits_peer(self) -> bool:
+        """Whether it is the peer's turn: nothing that it sent waits for us; any thread may ask."""
+        if self._seconds != 0.0 and not self._waiting:
+            return False  # a thread is at work, or will be when its turn comes
+        poll = select.poll()
+        with contextlib.suppress(OSError, ValueError):
+            poll.register(self.fileno(), select.POLLIN)
+            return not poll.poll(0)
+        return True
+
     def hang_up(self) -> None:
         """Make whoever waits for the peer see an end; any thread may call it."""
         with contextlib.suppress(OSError):
