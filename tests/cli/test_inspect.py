@@ -117,7 +117,7 @@ def test_with_a_key_log_all_is_decrypted_and_verified() -> None:
     assert "suite: ECC_SM4_GCM_SM3" in result.stdout
     assert "decrypted by the key log" in result.stdout
     assert "certificates lead to" in result.stdout
-    assert "15/15, " in result.stdout
+    assert "[step 15/15, " in result.stdout
     assert result.stderr == ""
 
 

@@ -123,12 +123,13 @@ def _notice(notice: Notice, lang: Lang) -> Iterator[str]:
 def _message(report: MessageReport, lang: Lang) -> Iterator[str]:
     message, step = report.message, report.step
     arrow = "-->" if message.sender == "client" else "<--"
-    place = f"{step.number}/{len(STEPS)}" if step.number else "-"
+    of = f"{step.number}/{len(STEPS)}"
+    place = _pick(Text(f"step {of}", f"步骤 {of}"), lang) if step.number else "-"
     unit = _pick(Text("byte" if message.size == 1 else "bytes", "字节"), lang)
     closed = _pick(Text(", encrypted", "，加密"), lang) if message.protected else ""
     name = message.name if lang == "en" else f"{message.name} {step.title.zh}"
     yield (
-        f"{message.number:>4} {arrow} {name} ({message.size} {unit}{closed}) "
+        f"{f'#{message.number}':>4} {arrow} {name} ({message.size} {unit}{closed}) "
         f"[{place}, {step.section}]"
     )
     for sentence in report.sentences:

@@ -284,13 +284,25 @@ def test_the_json_of_broken_connections_conforms_too() -> None:
 def test_the_text_numbers_the_steps_and_explains_in_two_sentences(lang: Any) -> None:
     (report,) = examine_all("tongsuo-ecc-gcm")
     shown = list(lines(report, lang))
+    step = {"en": "step", "zh": "步骤"}[lang]
     for number in range(1, 16):
-        assert any(f"[{number}/15, " in line for line in shown)
-    place = next(i for i, line in enumerate(shown) if "[1/15, " in line)
+        assert any(f"[{step} {number}/15, " in line for line in shown)
+    place = next(i for i, line in enumerate(shown) if f"[{step} 1/15, " in line)
     assert all(line.startswith("         ") for line in shown[place + 1 : place + 3])
     chinese = [re.search(r"[\u4e00-\u9fff]", line) is not None for line in shown]
     assert any(chinese) == (lang == "zh")
     assert len(list(lines(report, lang, details=True))) > len(shown)
+
+
+def test_the_text_names_a_message_in_one_way() -> None:
+    (report,) = examine_all("tongsuo-ecc-gcm")
+    shown = list(lines(report))
+    messages = [found[1] for line in shown if (found := re.match(r" *#(\d+) (?:-->|<--) ", line))]
+    assert messages == [str(message.message.number) for message in report.messages]
+    named = {
+        found[1] for line in shown if (found := re.match(r"  (?:note|warning) #(\d+): ", line))
+    }
+    assert named == {str(one.message) for one in report.findings if one.message}
 
 
 def test_names_of_a_peer_cannot_harm_the_terminal() -> None:
