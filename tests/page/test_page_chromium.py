@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -373,6 +374,10 @@ def test_on_paper_every_message_is_open(browser: Browser) -> None:
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
         page.emulate_media(media="print")
         assert page.locator(".printed .message").count() == len(one.reports[0]["messages"])
+        certificate = page.locator('.printed .message[data-number="3"]')
+        text = certificate.locator(".hx").all_inner_texts()
+        bare = "".join(text).replace(" ", "").replace("\n", "")
+        assert bare == one.reports[0]["messages"][2]["data"]
         assert page.locator(".printed .says").first.is_visible()
         assert not page.locator("#lang").is_visible()
         assert not page.locator(".mover").first.is_visible()
@@ -384,3 +389,108 @@ def test_on_paper_every_message_is_open(browser: Browser) -> None:
         page.emulate_media(media="screen")
         page.evaluate("dispatchEvent(new Event('afterprint'))")
         assert page.locator(".printed").count() == 0
+
+
+def test_on_paper_nothing_is_folded(browser: Browser) -> None:
+    one = built(ECC)
+    with visit(browser, one) as page:
+        folded = page.locator("details:not([open])").count()
+        assert folded > 0
+        page.emulate_media(media="print")  # a preview, which says nothing before
+        page.locator(".printed").wait_for()
+        assert page.locator("details:not([open])").count() == 0
+        for check in one.reports[0]["checks"]:
+            assert check["text"]["en"] in page.locator("#checks").inner_text()
+        for side in ("client", "server"):
+            shown = page.locator(f".peer.{side}").inner_text()
+            assert all(q["text"]["en"] in shown for q in one.reports[0][side]["quirks"])
+        page.emulate_media(media="screen")
+        page.locator(".printed").wait_for(state="detached")
+        assert page.locator("details:not([open])").count() == folded
+
+
+def test_paper_of_any_width_holds_the_page(browser: Browser) -> None:
+    with visit(browser, built(ECC), "#c1m3", width=400) as page:
+        page.emulate_media(media="print")
+        page.locator(".printed").wait_for()
+        assert page.locator("#opened").is_hidden()
+        for width in (400, 700, 1000):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("language", "step"), [("en-US", "step {}/15"), ("zh-CN", "步骤 {}/15")])
+def test_a_message_has_one_number_everywhere(browser: Browser, language: str, step: str) -> None:
+    one = built(RESUMED)
+    for report in one.reports:
+        with visit(browser, one, f"#c{report['name']}", locale=language) as page:
+            messages = report["messages"]
+            rows = page.locator(".msg")
+            assert rows.locator(".number").all_inner_texts() == [str(m["number"]) for m in messages]
+            for m in messages:
+                beside = page.locator(f'.msg[data-number="{m["number"]}"] .step').all_inner_texts()
+                assert beside == ([step.format(m["step"])] if m["step"] else [])
+                show(page, report["name"], m["number"])
+                assert page.locator("#opened .number").inner_text() == str(m["number"])
+            links = page.locator(".details a, .schedule a, .worst a, .turnhead a")
+            for link in links.all():
+                number = (link.get_attribute("href") or "").rpartition("m")[2]
+                assert re.search(rf"\b{number}\b", link.text_content() or "")
+                assert page.locator(f'.msg[data-number="{number}"]').count() == 1
+
+
+@pytest.mark.parametrize("language", ["en-US", "zh-CN"])
+@pytest.mark.parametrize("width", [1600, 400])
+def test_the_ladder_is_in_the_first_view(browser: Browser, width: int, language: str) -> None:
+    for one in (built(ECC), built(RESUMED), built("gmssl-ecc-gcm", key="")):
+        with visit(browser, one, width=width, locale=language) as page:
+            box = page.locator(".msg").first.bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] < (600 if width == 1600 else 800)
+            for part in (".parties", ".tiles", ".suite"):  # and above it who, how and whether
+                above = page.locator(part).bounding_box()
+                assert above is not None
+                assert 0 < above["y"] < box["y"]
+            for part in ("#findings", "#schedule-section", "#data-section"):
+                below = page.locator(part).bounding_box()
+                assert below is not None
+                assert below["y"] > box["y"]
+
+
+def test_what_is_worst_is_above_the_ladder(browser: Browser) -> None:
+    one = built(ECC)
+    worst = one.reports[0]["findings"][0]
+    assert worst["severity"] == "warning"
+    with visit(browser, one) as page:
+        assert worst["text"]["en"] in page.locator(".worst").inner_text()
+        page.locator(".worst a").click()
+        page.locator(f'#opened .message[data-number="{worst["message"]}"]').wait_for()
+
+
+def test_an_empty_panel_keeps_its_distance(browser: Browser) -> None:
+    with visit(browser, built(RESUMED), "#c2") as page:
+        panel, text = page.locator("#opened"), page.locator("#opened p")
+        around, inside = panel.bounding_box(), text.bounding_box()
+        assert around is not None
+        assert inside is not None
+        above = inside["y"] - around["y"]
+        below = around["y"] + around["height"] - inside["y"] - inside["height"]
+        assert above > 15
+        assert abs(above - below) < 5
+
+
+@pytest.mark.parametrize("width", [400, 360])
+def test_no_name_of_a_message_is_broken(browser: Browser, width: int) -> None:
+    one = built(ECC)
+    with visit(browser, one, width=width) as page:
+        for message in one.reports[0]["messages"]:
+            show(page, "1", message["number"])
+            for place in (
+                "#opened .mname span:not(.number)",
+                f'.msg[data-number="{message["number"]}"] .name',
+            ):
+                lines = page.locator(place).first.evaluate(
+                    "n => n.getClientRects().length === 1 && n.getBoundingClientRect().height"
+                    " < 1.7 * parseFloat(getComputedStyle(n).fontSize)"
+                )
+                assert lines, message["name"]

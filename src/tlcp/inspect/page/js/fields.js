@@ -87,7 +87,7 @@ class FieldTable {
     this.more = el("button", {type: "button", class: "more", onclick: () => this.grow(fields.length)},
       t("showFields", {n: fields.length}));
     this.node = el("div", {class: "fieldswrap"}, this.table, this.more);
-    this.grow(fields.length > FOLD_FIELDS + 10 ? FOLD_FIELDS : fields.length);
+    this.grow(!onPaper && fields.length > FOLD_FIELDS + 10 ? FOLD_FIELDS : fields.length);
   }
 
   grow(count) {

@@ -1,6 +1,7 @@
 // Bytes in rows, cut where fields begin and end; each cut piece knows its innermost field.
 const FOLD_ROWS = 24;
 const HUES = 8;
+const PAPER_BYTES = 4096; // are printed whole
 
 // [{start, end, owner}] over all bytes; owner is the index of the innermost field, or -1.
 function segmentsOf(length, fields) {
@@ -30,7 +31,7 @@ class HexView {
     this.fields = fields;
     this.hues = huesOf(fields);
     this.segments = segmentsOf(bytes.length, fields);
-    this.folded = true;
+    this.folded = !onPaper || bytes.length > PAPER_BYTES;
     this.width = 16;
     this.marked = null;
     this.box = el("div", {
@@ -72,8 +73,9 @@ class HexView {
     this.box.replaceChildren(...Array.from({length: shown}, (_, row) => this.row(row)));
     this.more.hidden = rows <= FOLD_ROWS + 8;
     this.more.classList.toggle("spent", shown === rows); // keeps its place: nothing jumps
-    this.more.textContent = t("showAll", {n: this.bytes.length.toLocaleString("en")});
     this.shown = shown * this.width;
+    const n = this.bytes.length.toLocaleString("en");
+    this.more.textContent = onPaper ? t("firstBytes", {n, shown: this.shown}) : t("showAll", {n});
     if (this.marked) this.mark(...this.marked);
   }
 

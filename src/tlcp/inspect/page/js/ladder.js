@@ -26,9 +26,10 @@ function ladderSection(connection) {
   const rows = flightsOf(connection).map((flight) =>
     flight.sender ? flightNode(connection, flight, ++count) : flight.items.map(noticeNode));
   return el("section", {class: "panel ladder", id: "ladder", "aria-label": t("handshake"), tabindex: "-1"},
-    el("h2", {}, t("handshake")),
-    el("div", {class: "ends", "aria-hidden": "true"},
-      el("span", {class: "end client"}, t("Client")), el("span", {class: "end server"}, t("Server"))),
+    el("div", {class: "ends"},
+      el("span", {class: "end client", "aria-hidden": "true"}, t("Client")),
+      el("h2", {}, t("handshake")),
+      el("span", {class: "end server", "aria-hidden": "true"}, t("Server"))),
     el("div", {class: "lines"}, el("ol", {class: "flights"}, rows)),
     connection.records_left_out
       ? el("p", {class: "muted"}, t("recordsLeftOut", {n: connection.records_left_out})) : null);
@@ -94,10 +95,10 @@ function rowButton(connection, record, message) {
     onclick: () => chose(message.number),
   },
   el("span", {class: "time"}, timeText(connection, message)),
-  el("span", {class: "label"}, stepNode(message),
+  el("span", {class: "label"}, numberNode(message),
     el("span", {class: "name"}, message.name),
     state.lang === "zh" ? el("span", {class: "ztitle"}, pick(message.title)) : null,
-    lockNode(message), bad ? icon("cross", t("fails")) : null, marks(connection, message)),
+    lockNode(message), bad ? icon("cross", t("fails")) : null, marks(connection, message), stepNode(message)),
   el("span", {class: "track", "aria-hidden": "true"}, el("span", {class: "shaft"})),
   el("span", {class: "meta"}, el("span", {class: "sr"}, t(message.sender === "client" ? "toServer" : "toClient")),
     el("span", {class: "mtime"}, timeText(connection, message)),

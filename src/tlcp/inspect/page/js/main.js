@@ -7,6 +7,7 @@ const PRINTED = 80; // messages that are printed open
 const app = document.getElementById("app");
 let themeChosen = false;
 let panel = null;
+let onPaper = false;
 
 function current() {
   return DATA.connections[state.c];
@@ -40,6 +41,7 @@ function draw() {
   panel = el("section", {class: "panel opened", id: "opened", "aria-live": "off"});
   app.replaceChildren(topBar(), el("main", {}, banners(), connectionsNav(), overview(connection),
     el("div", {class: "columns"}, ladderSection(connection), el("aside", {class: "side"}, panel)),
+    detailsSection(connection),
     dataSection(connection), scheduleSection(connection),
     el("footer", {}, el("p", {}, t("shortcuts")), el("p", {}, t("made")))));
   show();
@@ -65,7 +67,7 @@ function show() {
     return;
   }
   for (let node = chosen.closest("[hidden]"); node; node = node.closest("[hidden]")) node.hidden = false;
-  panel.replaceChildren(movers(), messageNode(current(), message, "h2"));
+  panel.replaceChildren(messageNode(current(), message, "h2", movers()));
   if (WIDE.matches) {
     app.querySelector(".side").append(panel);
     panel.scrollTop = 0;
@@ -193,27 +195,33 @@ DARK.addEventListener("change", () => {
   draw();
 });
 
-// ---- printing: every message open below its row
-
-addEventListener("beforeprint", () => {
-  if (!current()) return;
-  for (const message of current().messages.slice(0, PRINTED)) {
-    rowOf(message.number)?.parentElement.append(
-      el("div", {class: "printed"}, messageNode(current(), message, "h3")));
-  }
+// ---- printing: every message behind the ladder, and nothing folded
+const PAPER = matchMedia("print");
+function toPaper() {
+  if (onPaper || !current()) return;
+  onPaper = true;
+  const messages = current().messages;
+  document.getElementById("details").after(el("section", {class: "panel printed"}, el("h2", {}, t("allMessages")),
+    messages.slice(0, PRINTED).map((message) => messageNode(current(), message, "h3")),
+    messages.length > PRINTED ? el("p", {class: "muted"}, t("notPrinted", {n: messages.length - PRINTED})) : null));
   for (const one of app.querySelectorAll("details:not([open])")) {
     one.open = true;
     one.dataset.printed = "1";
   }
-});
+}
 
-addEventListener("afterprint", () => {
+function fromPaper() {
+  onPaper = false;
   for (const one of app.querySelectorAll(".printed")) one.remove();
   for (const one of app.querySelectorAll("details[data-printed]")) {
     one.open = false;
     delete one.dataset.printed;
   }
-});
+}
+
+addEventListener("beforeprint", toPaper);
+addEventListener("afterprint", fromPaper);
+PAPER.addEventListener("change", () => (PAPER.matches ? toPaper() : fromPaper())); // a preview has no such events
 
 state.lang = DATA.lang || (/^zh/i.test(navigator.language) ? "zh" : "en");
 state.theme = DARK.matches ? "dark" : "light";
@@ -222,3 +230,4 @@ if (current() && !followHash(true) && WIDE.matches && current().messages.length)
   state.m = current().messages[0].number;
   show();
 }
+if (PAPER.matches) toPaper();

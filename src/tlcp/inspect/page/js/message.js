@@ -16,19 +16,26 @@ function lockNode(message) {
   return message.decrypted ? icon("unlock", t("wasEncrypted")) : icon("lock", t("isEncrypted"));
 }
 
+// The number that findings, JSON and text call the message by.
+function numberNode(message) {
+  const label = t("goMessage", {n: message.number});
+  return el("span", {class: "number", title: label, role: "img", "aria-label": label}, String(message.number));
+}
+
+// Its place among the steps of the standard's figure: several messages may be one step.
 function stepNode(message) {
-  const label = message.step ? t("step", {n: message.step, all: DATA.steps}) : t("noStep");
-  return el("span", {class: `step${message.step ? "" : " none"}`, title: label, role: "img", "aria-label": label},
-    message.step ? String(message.step) : "·");
+  if (!message.step) return null;
+  const place = {n: message.step, all: DATA.steps};
+  return el("span", {class: "step", title: t("stepHint", place)}, t("step", place));
 }
 
 function sectionText(section) {
   return /^[\d.]+$/.test(section) ? t("section", {n: section}) : section;
 }
 
-function messageNode(connection, message, heading) {
+function messageNode(connection, message, heading, buttons) {
   return el("article", {class: `message ${message.sender}`, "data-number": message.number},
-    titleNode(connection, message, heading),
+    titleNode(message, heading, buttons),
     el("p", {class: "purpose"}, pick(message.purpose)),
     el("p", {class: "says"}, safe(pick(message.says))),
     calloutsNode(connection, message),
@@ -38,13 +45,15 @@ function messageNode(connection, message, heading) {
     wireNode(connection, message));
 }
 
-function titleNode(connection, message, heading) {
+function titleNode(message, heading, buttons) {
   const title = state.lang === "zh" ? el("span", {class: "ztitle"}, pick(message.title)) : null;
   const way = t(message.sender === "client" ? "toServer" : "toClient");
   const protection = !message.protected ? t("inClear") : t(message.decrypted ? "wasEncrypted" : "isEncrypted");
   return el("header", {class: "mtitle"},
-    el(heading, {tabindex: "-1", class: "mname"}, stepNode(message), el("span", {}, message.name), " ", title),
+    el(heading, {tabindex: "-1", class: "mname"}, numberNode(message), el("span", {}, message.name), " ", title),
+    buttons || null,
     el("ul", {class: "facts"},
+      message.step ? el("li", {}, stepNode(message)) : null,
       el("li", {class: `way ${message.sender}`}, way),
       el("li", {class: message.protected ? "secret" : null}, lockNode(message), protection),
       el("li", {}, sizeText(message.length)),

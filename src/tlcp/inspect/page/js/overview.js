@@ -16,7 +16,8 @@ function banners() {
   const found = [];
   if (DATA.with_keys) {
     const count = DATA.with_keys === 1 ? t("bannerOne") : t("bannerMany", {n: DATA.with_keys});
-    found.push(el("p", {class: "banner secret", id: "keys-banner"}, icon("key"), el("span", {}, t("banner", {count}))));
+    found.push(el("p", {class: "banner secret", id: "keys-banner"}, icon("key"),
+      el("span", {}, t("banner", {count}), el("span", {class: "aside"}, t("bannerHow")))));
   } else if (!DATA.keys && DATA.connections.some((c) => c.decryption.possible)) {
     found.push(el("p", {class: "banner plain"}, icon("note"), el("span", {}, t("noKeys"))));
   }
@@ -50,13 +51,21 @@ function worstNode(connection) {
     : el("span", {class: "mark holds"}, icon("check", t("noFindings")));
 }
 
+// As short as it can be: the ladder is to be in the first view.
 function overview(connection) {
   return el("section", {class: "panel overview"},
-    el("h1", {}, t("title", {name: connection.name})),
-    el("p", {class: "when"}, whenText(connection)),
+    el("header", {class: "headline"},
+      el("h1", {}, t("title", {name: connection.name})), el("p", {class: "when"}, whenText(connection))),
     el("div", {class: "parties"}, partyNode(connection, "client"), betweenNode(connection), partyNode(connection, "server")),
     el("ul", {class: "tiles"}, verifiedTile(connection), decryptedTile(connection), handshakeTile(connection), findingsTile(connection)),
-    el("div", {class: "lists"}, findingsList(connection), checksList(connection)));
+    worstLine(connection));
+}
+
+// Below the ladder: all that the overview sums up.
+function detailsSection(connection) {
+  return el("section", {class: "panel details", id: "details"},
+    findingsList(connection), checksList(connection),
+    el("div", {class: "peers"}, peerNode(connection, "client"), peerNode(connection, "server")));
 }
 
 function whenText(connection) {
@@ -71,20 +80,31 @@ function whenText(connection) {
 const MOST_NAMED = 3; // stacks; where more are possible, that tells nothing
 
 function partyNode(connection, side) {
-  const peer = connection[side];
-  const ended = {fin: t("closedFin"), reset: t("closedReset")}[peer.ended];
   return el("div", {class: `party ${side}`},
     el("h2", {}, t(side === "client" ? "Client" : "Server")),
-    el("p", {class: "address"}, peer.address || t("address")),
-    el("p", {class: "stack"}, peer.stacks.length && peer.stacks.length <= MOST_NAMED ? t("looksLike", {stacks: peer.stacks.map(stackName).join(" / ")}) : t("stackUnknown")),
-    el("p", {class: "small muted"}, t("sent", {n: peer.records, bytes: sizeText(peer.data_bytes)}), ended ? ` · ${ended}` : ""),
-    peer.quirks.length ? el("details", {}, el("summary", {}, `${t("quirks")} (${peer.quirks.length})`),
-      el("ul", {}, peer.quirks.map((q) => el("li", {}, pick(q.text))))) : null);
+    el("span", {class: "address"}, connection[side].address || t("address")),
+    el("span", {class: "stack"}, stackText(connection[side])));
+}
+
+function stackText(peer) {
+  return peer.stacks.length && peer.stacks.length <= MOST_NAMED
+    ? t("looksLike", {stacks: peer.stacks.map(stackName).join(" / ")}) : t("stackUnknown");
+}
+
+function peerNode(connection, side) {
+  const peer = connection[side];
+  const ended = {fin: t("closedFin"), reset: t("closedReset")}[peer.ended];
+  return el("details", {class: `peer ${side}`},
+    el("summary", {}, t(side === "client" ? "seenOfClient" : "seenOfServer"),
+      el("span", {class: "muted"}, ` ${peer.quirks.length}`)),
+    el("p", {class: "stack"}, stackText(peer)),
+    peer.quirks.length ? el("ul", {}, peer.quirks.map((q) => el("li", {}, pick(q.text)))) : null,
+    el("p", {class: "small muted"}, t("sent", {n: peer.records, bytes: sizeText(peer.data_bytes)}), ended ? ` · ${ended}` : ""));
 }
 
 function stackName(name) {
   const [stack, ...version] = name.split("-");
-  const known = {gmssl: "GmSSL", tongsuo: "Tongsuo", tassl: "TASSL", gotlcp: "gotlcp", kona: "Kona", openhitls: "openHiTLS"};
+  const known = {gmssl: "GmSSL", tongsuo: "Tongsuo", tassl: "TASSL", gotlcp: "gotlcp", kona: "Kona", openhitls: "openHiTLS", boc: "BOC"};
   return [known[stack] || stack, ...version].join(" ");
 }
 
@@ -150,9 +170,20 @@ function findingsTile(connection) {
     parts.map((p) => p.text).join(state.lang === "zh" ? "，" : ", "), "#findings");
 }
 
+// What is worst, in a line; what is only worth a note waits below.
+function worstLine(connection) {
+  const worst = (severity) => connection.findings.find((f) => f.severity === severity);
+  const failed = connection.checks.find((c) => c.result === "fails");
+  const one = worst("error") || failed || worst("warning");
+  if (!one) return null;
+  const kind = one.severity || "error";
+  return el("p", {class: `worst ${kind}`}, severityIcon(kind), el("span", {}, safe(pick(one.text))),
+    one.message ? messageLink(one.message) : null);
+}
+
 function findingsList(connection) {
   if (!connection.findings.length) return null;
-  return el("details", {id: "findings", open: connection.findings.some((f) => f.severity !== "note") || null},
+  return el("details", {id: "findings", open: true},
     el("summary", {}, t("findings"), el("span", {class: "muted"}, ` ${connection.findings.length}`)),
     el("ul", {class: "callouts tight"}, connection.findings.map((f) => el("li", {class: `callout ${f.severity}`},
       severityIcon(f.severity), el("p", {}, safe(pick(f.text)), " ", f.message ? messageLink(f.message) : null, " ",
