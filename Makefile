@@ -25,9 +25,10 @@ BIN := $(VENV)/bin
 # what of pip's talk is worth reading; errors go to stderr and are not filtered
 BRIEF := sed -un -e 's/^Collecting \([^ ]*\).*/  \1/p' -e '/^Successfully/p'
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --progress-bar off
-# what requirements/ pins, each file by its hash; then ourselves, so that nothing else is fetched
+# what requirements/ pins, each file by its hash; then ourselves, built with what is there by then,
+# so that nothing else is fetched
 PINNED = $(PIP) --require-hashes -r requirements/$(1).txt | $(BRIEF); \
-  $(PIP) --no-deps -e . | $(BRIEF)
+  $(PIP) --no-deps --no-build-isolation -e . | $(BRIEF)
 
 NATIVE_FILES := $(wildcard src/tlcp/_native/*.c src/tlcp/_native/*.h)
 BUILD_FILES := pyproject.toml setup.py $(NATIVE_FILES) $(wildcard requirements/*.txt)
@@ -75,7 +76,7 @@ dist: $(VENV)/lint.stamp
 
 # pin the newest versions that pyproject.toml allows
 lock: $(VENV)/lint.stamp
-	@for name in cli test bench lint assurance; do \
+	@for name in cli redis test gmssl bench lint assurance; do \
 	  echo "requirements/$$name.txt"; \
 	  $(BIN)/uv pip compile -q pyproject.toml --extra $$name --universal --python-version 3.11 \
 	    --generate-hashes --upgrade --custom-compile-command "make lock" -o requirements/$$name.txt; \
@@ -144,7 +145,8 @@ $(VENV)/gmssl.stamp:
 	  touch $@; \
 	elif command -v cmake >/dev/null; then \
 	  echo "building GmSSL 3.1.1 into $(dir $(GMSSL)) for the interop tests"; \
-	  if $(PIP) --no-cache-dir --no-binary easy_gmssl easy_gmssl==2.0.1 | $(BRIEF); then touch $@; \
+	  if $(PIP) --no-cache-dir --no-binary easy_gmssl --no-build-isolation --require-hashes \
+	      -r requirements/gmssl.txt | $(BRIEF); then touch $@; \
 	  else echo "GmSSL 3.1.1 was not built: its tests will be skipped"; fi; \
 	else \
 	  echo "no cmake, so the tests with GmSSL 3.1.1 will be skipped: apt-get install cmake"; \
