@@ -138,7 +138,7 @@ class _Asking:
         self, compared: Compared, mutant: bytes, leaf: bytes, sub: Certificate | None, theirs: str
     ) -> None:
         ours, pair = self._ours(leaf, sub, mutant)
-        reason = "" if (not ours) == (not theirs) else _reason(ours, theirs, pair)
+        reason = "" if (not ours) == (not theirs) else _reason(ours, theirs, pair, mutant)
         words = f"{mutant.hex()}: OpenSSL: {theirs or 'OK'}; ours: {ours or 'accepted'}"
         compared.note(not ours, not theirs, reason, words)
 
@@ -191,15 +191,20 @@ def _leaves() -> list[Certificate]:
     return list(found.values())
 
 
-def _reason(ours: str, theirs: str, pair: tuple[Certificate, Certificate] | None) -> str:
+def _reason(
+    ours: str, theirs: str, pair: tuple[Certificate, Certificate] | None, mutant: bytes
+) -> str:
     """Why they disagree; "" = nobody knows.
 
     Args:
         ours, theirs: why it is not believed; "" = it is.
         pair: the leaf and the CA above it, where we could read them.
+        mutant: what was mutated.
     """
     if ours:
-        found = next((why for pattern, why in _STRICTER if re.match(pattern, ours)), "")
+        found = next(
+            (w for said, w, holds in _STRICTER if re.match(said, ours) and holds(mutant)), ""
+        )
         return f"we refuse: {found}" if found else ""
     if pair is None:
         return ""
@@ -207,11 +212,51 @@ def _reason(ours: str, theirs: str, pair: tuple[Certificate, Certificate] | None
     return f"we accept: {found}" if found else ""
 
 
-#: What we say where OpenSSL accepts -> why.
-_STRICTER: Final = (
-    ("MALFORMED", "what is not in DER, or not in the form of its extension, is not read"),
-    ("UNSUPPORTED_CONSTRAINT: .*name constraints and is not", "name constraints in a leaf"),
-    ("UNHANDLED_CRITICAL_EXTENSION: .*cRLDistributionPoints", "critical CRL distribution points"),
+def _unreadable(mutant: bytes) -> bool:
+    """Whether another strict reader of DER, the library cryptography, refuses a part of it, too."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    parts = ("version", "subject", "issuer", "extensions", "not_valid_before_utc")
+    try:
+        read = x509.load_der_x509_certificate(mutant)
+        for part in (*parts, "not_valid_after_utc"):
+            getattr(read, part)
+        read.public_key()
+    except UnsupportedAlgorithm:
+        return False
+    except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension):
+        return True
+    return False
+
+
+def _has(oid: str) -> Callable[[bytes], bool]:
+    def holds(mutant: bytes) -> bool:
+        from tlcp.x509.certificate import Certificate
+
+        extensions = Certificate.from_der(mutant)._x509.extensions
+        return any(one.oid.dotted_string == oid for one in extensions)
+
+    return holds
+
+
+#: What we say where OpenSSL accepts, why, and when that is so.
+_STRICTER: Final[tuple[tuple[str, str, Callable[[bytes], bool]], ...]] = (
+    (
+        "MALFORMED",
+        "what is not in DER, or not in the form of its extension, is not read",
+        _unreadable,
+    ),
+    (
+        "UNSUPPORTED_CONSTRAINT: .*name constraints and is not",
+        "name constraints in a leaf",
+        _has("2.5.29.30"),
+    ),
+    (
+        "UNHANDLED_CRITICAL_EXTENSION: .*cRLDistributionPoints",
+        "critical CRL distribution points",
+        _has("2.5.29.31"),
+    ),
 )
 
 
