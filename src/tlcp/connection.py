@@ -211,7 +211,9 @@ class Connection:
             self._send(ContentType.APPLICATION_DATA, bytes(data))
 
     def close(self) -> None:
-        """Send close_notify, once; a failed connection has nothing to send.
+        """Send close_notify, once, and nothing after it; a failed connection has nothing to send.
+
+        What the peer still sends can be read, but a handshake that is not through ends here.
 
         Spec: GB/T 38636-2020 6.4.4.1
         """
@@ -250,6 +252,8 @@ class Connection:
     def _dispatch(self, content_type: int, data: bytes) -> None:
         if self._alert_bytes or self._handshake_bytes:
             self._refuse_in_between(content_type)
+        if self._closed and not self._machine.done and content_type != ContentType.ALERT:
+            raise ClosedError("this side has closed the connection in the middle of the handshake")
         if content_type == ContentType.HANDSHAKE:
             self._on_handshake(data)
             return
@@ -357,7 +361,7 @@ class Connection:
                 f"the {self.peer_role} asked {self._renegotiations} times to renegotiate",
                 expected="no renegotiation",
             )
-        if self._machine.done:
+        if self._machine.done and not self._closed:  # behind our close_notify nothing goes
             self._send_alert(AlertLevel.WARNING, AlertDescription.NO_RENEGOTIATION)
         return True
 
@@ -417,10 +421,10 @@ class Connection:
     # ---- outgoing records and errors ---------------------------------------------------------
 
     def _send(self, content_type: int, data: bytes) -> None:
+        self._outgoing.append(self._records.seal(content_type, data))
         if self._config.trace is not None:
             protected = self._records.writes_protected
             self._trace(self.role, content_type, data, protected=protected)
-        self._outgoing.append(self._records.seal(content_type, data))
 
     def _send_alert(self, level: int, description: int) -> None:
         self._send(ContentType.ALERT, Alert(level, description).to_bytes())
