@@ -247,6 +247,7 @@ class CertificateProblem(enum.Enum):
     INVALID_POLICY = AlertDescription.CERTIFICATE_UNKNOWN, 42
     NO_EXPLICIT_POLICY = AlertDescription.CERTIFICATE_UNKNOWN, 43
     TOO_MUCH_WORK = AlertDescription.CERTIFICATE_UNKNOWN, 1
+    BREAKS_PROFILE = AlertDescription.CERTIFICATE_UNKNOWN, 50
     UNKNOWN_CA = AlertDescription.UNKNOWN_CA, 20
     SELF_SIGNED = AlertDescription.UNKNOWN_CA, 18
     INVALID_CA = AlertDescription.UNKNOWN_CA, 79
@@ -274,10 +275,11 @@ class CertificateVerifyError(PeerError, ssl.SSLCertVerificationError):
         which: str = "",
         expected: str = "",
         hint: str = "",
+        verify_code: int = 0,
     ) -> None:
         super().__init__(what, expected=expected, hint=hint)
         self.problem, self.which = problem, which
-        self.verify_code, self.verify_message = problem.verify_code, what
+        self.verify_code, self.verify_message = verify_code or problem.verify_code, what
         self.reason = "CERTIFICATE_VERIFY_FAILED"
 
     @property

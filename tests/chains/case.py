@@ -31,6 +31,8 @@ class Case:
         purpose, depth, mixed: as in ``verify_chain``.
         days: the moment, from now.
         policies: asked for.
+        strict: the form is asked for.
+        code: OpenSSL's number of the refusal, where that is not its problem's; 0 = it is.
     """
 
     id: str
@@ -45,6 +47,8 @@ class Case:
     mixed: bool = False
     days: float = 0
     policies: tuple[str, ...] | None = None
+    strict: bool = False
+    code: int = 0
 
     def make(self, kind: Kind) -> dict[str, Certificate]:
         """The certificates by their names."""
@@ -70,6 +74,7 @@ class Case:
             max_depth=self.depth,
             mixed=self.mixed,
             policies=None if self.policies is None else [policy(one) for one in self.policies],
+            strict=self.strict,
         )
         if self.host:
             match_host(made["leaf"], self.host, which="signing certificate")

@@ -253,12 +253,17 @@ def build(
         ),
         name_der(subject_dn.removeprefix("-"), cert.strings),
         cert.key_info or key_info(own),
-        der.tlv(0xA3, extensions) if cert.version == 3 and extensions != b"\x30\0" else b"",
+        der.tlv(0xA3, extensions) if _has_extensions(cert) and extensions != b"\x30\0" else b"",
     )
     if change is not None:
         tbs = change(tbs)
     made = der.sequence(tbs, ALGORITHMS[algorithm][0], der.bits(sign(signing, algorithm, tbs)))
     return Certificate.from_der(made)
+
+
+def _has_extensions(cert: Cert) -> bool:
+    """Version 1 has none, unless the case gives it some."""
+    return cert.version == 3 or bool(cert.raw)
 
 
 def _put(cert: Cert, value: bytes) -> bytes:

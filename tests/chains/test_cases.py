@@ -11,6 +11,7 @@ from chains import (
     cases_paths,
     cases_policies,
     cases_rules,
+    cases_strict,
 )
 from chains.case import Case
 from chains.making import Kind
@@ -22,6 +23,7 @@ CASES: tuple[Case, ...] = (
     *cases_constraints.CASES,
     *cases_policies.CASES,
     *cases_hosts.CASES,
+    *cases_strict.CASES,
 )
 
 
@@ -45,6 +47,7 @@ def check(case: Case, kind: Kind) -> None:
         case.run(kind)
     error = caught.value
     assert error.problem is case.wanted, f"{case.rule}: {error}"
+    assert error.verify_code == (case.code or case.wanted.verify_code)
     assert case.text in str(error), case.rule
     if not case.host:
         assert f"the {case.purpose}'s signing certificate" in str(error)

@@ -1,6 +1,7 @@
 """The cases over SM2 in Tongsuo's verifier, which is that of OpenSSL 1.1.1 with SM2.
 
-It differs from ours where OpenSSL's does, and nowhere else.
+It differs from ours where OpenSSL's does, and nowhere else. When it is to be strict it has none of
+the rules of OpenSSL 3, so those cases are not compared.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from tlcp.x509.names import parse_host
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in CASES if case.id not in DIFFERENT], ids=lambda case: case.id
+    "case",
+    [case for case in CASES if case.id not in DIFFERENT and not case.strict],
+    ids=lambda case: case.id,
 )
 def test_tongsuo_says_the_same(case: Case) -> None:
     made = case.make("sm2")

@@ -40,6 +40,7 @@ OF_THE_TABLE: dict[int, set[str]] = {
         "INVALID_POLICY",
         "NO_EXPLICIT_POLICY",
         "TOO_MUCH_WORK",
+        "BREAKS_PROFILE",
         "REVOCATION_UNKNOWN",
     },
     47: {"IllegalParameter"},

@@ -475,7 +475,7 @@ class TLCPContext(RevocationSetting, SessionSettings, RecorderSetting):  # type:
 
     @property
     def chain_policy(self) -> ChainPolicy:
-        """What is asked of the peer's chains: how long they may be, whose CAs, which policies."""
+        """What is asked of the peer's chains: how long, whose CAs, which policies, how strictly."""
         return self._config.chain_policy
 
     @chain_policy.setter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import operator
 import os
 import ssl
@@ -21,8 +22,9 @@ __all__ = ["RevocationSetting"]
 
 _LEAF: Final = ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
 _CHAIN: Final = ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
+_STRICT: Final = ssl.VerifyFlags.VERIFY_X509_STRICT
 _KNOWN_FLAGS: Final = (
-    ssl.VerifyFlags.VERIFY_X509_STRICT
+    _STRICT
     | ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
     | getattr(ssl.VerifyFlags, "VERIFY_X509_PARTIAL_CHAIN", 0)
     | _LEAF
@@ -107,18 +109,23 @@ class RevocationSetting:
     def verify_flags(self) -> ssl.VerifyFlags:
         """As in ``ssl``: VERIFY_CRL_CHECK_LEAF and VERIFY_CRL_CHECK_CHAIN use the lists loaded.
 
-        VERIFY_X509_STRICT and VERIFY_X509_TRUSTED_FIRST hold anyway.
+        VERIFY_X509_STRICT is ``strict`` of the ``chain_policy``; off by default, where ``ssl`` has
+        it on since Python 3.13: deployed SM2 CAs break its rules.
+        VERIFY_X509_TRUSTED_FIRST and VERIFY_X509_PARTIAL_CHAIN hold anyway.
         """
-        return self._flags
+        return self._flags | (_STRICT if self._config.chain_policy.strict else 0)
 
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
         flags = ssl.VerifyFlags(operator.index(value))
         if flags & ~_KNOWN_FLAGS:
             raise NotImplementedError("proxy certificates are not supported")
+        policy, strict = self._config.chain_policy, bool(flags & _STRICT)
+        if strict != policy.strict:
+            self._change(chain_policy=dataclasses.replace(policy, strict=strict))
         if flags & (_LEAF | _CHAIN) != self._flags & (_LEAF | _CHAIN):
             self._change(revocation=self._policy_for(flags))
-        self._flags = flags
+        self._flags = flags & ~_STRICT
 
     def _policy_for(self, flags: ssl.VerifyFlags) -> RevocationPolicy | None:
         if not flags & _LEAF:  # OpenSSL: CRL_CHECK_ALL means nothing without it

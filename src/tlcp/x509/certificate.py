@@ -388,6 +388,11 @@ class Certificate:
         return not _POLICY_RULES.isdisjoint(self._values)
 
     @lazy
+    def criticality(self) -> dict[x509.ObjectIdentifier, bool]:
+        """Each extension, and whether it is critical."""
+        return {extension.oid: extension.critical for extension in self._x509.extensions}
+
+    @lazy
     def fingerprint_sm3(self) -> bytes:
         """SM3 of the DER, 32 bytes."""
         return sm3(self.der)

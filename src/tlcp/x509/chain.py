@@ -6,7 +6,8 @@ What is done here.  ``verify_chain`` searches, depth first, for a path
 
 and checks all of RFC 5280 6.1: in ``links.py`` what a certificate must have by itself and as the
 issuer of another, in ``constraints.py`` the names that a CA may vouch for, in ``policies.py`` the
-policies of the whole path, and last, once for each certificate, revocation if asked for.  Key
+policies of the whole path, in ``strict.py`` the form of all of it if asked for, and last, once for
+each certificate, revocation if asked for.  Key
 identifiers only decide which candidate is tried first: they are not signed promises about the
 issuer, and a wrong one must not hide a right path.  The order of the peer's list means nothing
 (deployed stacks disagree on it), and a root in it is no more trusted than anything else in it.
@@ -48,6 +49,7 @@ from tlcp.x509.constraints import check_name_constraints
 from tlcp.x509.dn import CanonicalName, canonical_name, is_readable
 from tlcp.x509.links import CA, Purpose, Rules
 from tlcp.x509.policies import check_policies
+from tlcp.x509.strict import check_strictly
 from tlcp.x509.trust import TrustStore, by_canonical_name
 from tlcp.x509.work import MAX_CANDIDATES, MAX_SIGNATURE_CHECKS, Work
 
@@ -73,6 +75,8 @@ class ChainPolicy:
         mixed: RSA and ECDSA CAs may vouch for SM2 certificates; for others all kinds may.
         policies: dotted object identifiers of certificate policies; a chain must be valid for one
             of them.  Empty: none is asked for.
+        strict: certificates must have the form that RFC 5280 demands of CAs, as under
+            VERIFY_X509_STRICT of ``ssl``; ``docs/verification.md`` lists what is refused then.
 
     Raises:
         ConfigError: ``max_depth`` is negative, or a policy is no object identifier.
@@ -83,6 +87,7 @@ class ChainPolicy:
     max_depth: int = 8
     mixed: bool = False
     policies: tuple[str, ...] = ()
+    strict: bool = False
 
     def __post_init__(self) -> None:
         if self.max_depth < 0:
@@ -101,7 +106,7 @@ class ChainPolicy:
     def fingerprint(self) -> bytes:
         """32 bytes, a hash over all of it."""
         wanted = ",".join(sorted(self.policies))
-        return sm3(f"{self.max_depth} {self.mixed} {wanted}".encode())
+        return sm3(f"{self.max_depth} {self.mixed} {self.strict} {wanted}".encode())
 
 
 class Revocation(Protocol):
@@ -134,6 +139,7 @@ def verify_chain(
     max_depth: int = 8,
     mixed: bool = False,
     policies: Collection[x509.ObjectIdentifier] | None = None,
+    strict: bool = False,
     revocation: Revocation | None = None,
 ) -> tuple[Certificate, ...]:
     """Find and check a path from an end certificate to a trust anchor.
@@ -149,6 +155,7 @@ def verify_chain(
         mixed: RSA and ECDSA CAs may vouch for an SM2 leaf.  For an RSA or ECDSA leaf CAs of all
             kinds may.
         policies: the path must be valid for one of them; None = not asked for.
+        strict: the form of certificates is checked as well.
         revocation: is asked about every certificate of the path but the anchor, once for each; a
             path that it refuses is none.
 
@@ -168,7 +175,7 @@ def verify_chain(
     if not mixed and family_of(leaf.verifying_key) == "SM2":
         rules = rules._replace(sm2_alone=True)
     search = _Search(leaf, intermediates, trust, rules, max_depth)
-    search.policies, search.revocation = policies, revocation
+    search.policies, search.strict, search.revocation = policies, strict, revocation
     return search.run()
 
 
@@ -189,6 +196,7 @@ class _Search:
     """One run of the depth-first search, with its budgets and its refusals."""
 
     policies: Collection[x509.ObjectIdentifier] | None = None
+    strict: bool = False
     revocation: Revocation | None = None
 
     def __init__(
@@ -325,6 +333,8 @@ class _Search:
         try:
             if self.policies is not None or any(one.has_policy_rules for one in path[:-1]):
                 check_policies(path, self.policies, self.work, self.rules.chain)
+            if self.strict:
+                check_strictly(path, self.rules.which, self.rules.chain)
             for certificate, issuer in itertools.pairwise(path):
                 self.ask_about(certificate, issuer)
         except CertificateVerifyError as error:

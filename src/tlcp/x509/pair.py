@@ -184,6 +184,7 @@ def verify_pair(
             max_depth=chain_policy.max_depth,
             mixed=chain_policy.mixed,
             policies=chain_policy.oids,
+            strict=chain_policy.strict,
             revocation=revocation,
         )
 
