@@ -74,12 +74,14 @@ class Scene:
         make: gives it anew.
         key: signs for a client in front of a server; None if there is none.
         told: the records of an honest peer, in clear.
+        rsa: whether keys are RSA's.
     """
 
     role: str
     make: Callable[[], Connection]
     key: PrivateKey | PrivateRSAKey | None
     told: bytes
+    rsa: bool = False
 
 
 class _Fixed:
@@ -205,7 +207,8 @@ def _scene(role: str, client: Config, server: Config, session: Session | None = 
     ]
     identity = client.identity
     key = identity.sign_key if identity is not None else None
-    return Scene(role, make_client if role == CLIENTS else make_server, key, join_records(records))
+    make = make_client if role == CLIENTS else make_server
+    return Scene(role, make, key, join_records(records), rsa)
 
 
 def _marked(content_type: int, data: bytes, *, again: bool) -> bytes:
