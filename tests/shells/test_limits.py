@@ -293,6 +293,20 @@ def test_who_waits_for_us_is_spared() -> None:
     assert len(handshakes) == 3
 
 
+def test_a_crowd_that_waits_for_us_hides_nobody() -> None:
+    """A few are asked each time; those that were spared are asked last the next time."""
+    handshakes = Handshakes()
+    busy = [End(awaits_peer=False) for _ in range(100)]
+    hidden = End()
+    for end in (*busy, hidden):
+        handshakes.begun(end, 200)
+    assert handshakes.evict()
+    assert [end.evicted for end in busy] == [True] + [False] * 99, "none was seen that waits"
+    assert handshakes.evict()
+    assert hidden.evicted
+    assert not any(end.evicted for end in busy[1:])
+
+
 def test_a_socket_knows_whose_turn_it_is() -> None:
     one, other = socket.socketpair()
     with (

@@ -24,7 +24,7 @@ from tlcp.forking import renew_lock_in_children
 __all__ = ["Handshakes"]
 
 
-_LOOK = 32  # how many are asked whether they wait for us
+_LOOK = 64  # how many are asked whether they wait for us
 
 
 class _End(Protocol):
@@ -51,8 +51,8 @@ class Handshakes:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock, self._clock = threading.Lock(), clock
         renew_lock_in_children(self)
-        self._silent: dict[int, _Entry] = {}  # by id(), oldest first
-        self._greeted: dict[int, _Entry] = {}  # in the order in which they said hello
+        self._silent: dict[int, _Entry] = {}  # by id(), oldest first; who was spared is last
+        self._greeted: dict[int, _Entry] = {}  # the same, from their hello on
         # Of ends that are no more. They may go at any moment, such as while this thread looks
         # through the others; no new one has the same id before it is noted here.
         self._gone: deque[int] = deque()
@@ -103,16 +103,23 @@ class Handshakes:
         return found is not None
 
     def _take(self, older_than_s: float | None) -> _End | None:
-        group = self._silent if len(self._silent) >= len(self._greeted) else self._greeted
         born = math.inf if older_than_s is None else self._clock() - older_than_s
-        oldest = [
-            (key, end)
-            for key, (since, ref) in islice(group.items(), _LOOK)
-            if since < born and (end := ref()) is not None
-        ]
-        if not oldest:
+        busy: list[tuple[float, int, _End]] = []
+        silent_first = len(self._silent) >= len(self._greeted)
+        groups = (self._silent, self._greeted) if silent_first else (self._greeted, self._silent)
+        for group in groups:
+            for key in list(islice(group, _LOOK)):
+                since, end = group[key].since, group[key].end()
+                if since >= born or end is None:
+                    continue
+                if end.awaits_peer:
+                    self._drop(key)
+                    return end
+                group[key] = group.pop(key)  # behind the others: the next look begins with them
+                busy.append((since, key, end))
+        if not busy:
             return None
-        key, end = next((one for one in oldest if one[1].awaits_peer), oldest[0])
+        _, key, end = min(busy, key=lambda one: one[0])
         self._drop(key)
         return end
 
