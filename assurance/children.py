@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import resource
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection as Pipe
@@ -11,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["Child", "memory_of", "percentile"]
+__all__ = ["Child", "files_of", "memory_of", "need_files", "percentile"]
 
 _PATIENCE_S = 120.0
 _KIB = 1 << 10
@@ -49,9 +51,14 @@ class Child:
         return self.hear(timeout_s)
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid or 0
+
+    @property
     def memory_kib(self) -> int:
         """What it holds of the machine's memory."""
-        return memory_of(self._process.pid or 0)
+        return memory_of(self.pid)
 
     def kill(self) -> None:
         """End it at once."""
@@ -84,6 +91,27 @@ def memory_of(process: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
     return 0
+
+
+def files_of(process: int) -> int:
+    """How many descriptors a process has open."""
+    return len(os.listdir(f"/proc/{process}/fd"))
+
+
+def need_files(count: int) -> None:
+    """Let this process, and those that it starts, open so many files.
+
+    Raises:
+        OSError: the system does not allow it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise OSError(
+            f"a process may open {hard} files here, and {count} are needed: raise the hard limit "
+            f"(ulimit -Hn {count}, LimitNOFILE= of systemd, --ulimit nofile={count} of docker)"
+        )
+    if soft != resource.RLIM_INFINITY and soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
 def percentile(values: list[float], percent: float) -> float:

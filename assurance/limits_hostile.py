@@ -1,138 +1,128 @@
-"""Clients that mean harm, a thousand at a time, in a process of their own.
+"""A crowd of hostile clients that is always complete, in a process of its own.
 
-Each does its one thing until the server ends the connection, and comes again.
+When the server ends one of its connections, or one has left, the next of that kind comes at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from collections.abc import Awaitable, Callable
+import socket
+import statistics
+import time
 from multiprocessing.connection import Connection as Pipe
-from typing import Final
+from typing import Final, NamedTuple
 
-from support.ends import HOST, world
-from support.mutants import record
+from assurance.limits_enemy import Enemy
+from assurance.limits_insiders import INSIDERS
+from assurance.limits_outsiders import OUTSIDERS
 from tlcp.config import Config
-from tlcp.connection import Connection
-from tlcp.errors import TLCPError
-from tlcp.registry import ContentType
-from tlcp.wire.messages import ClientHello, Extension
 
-__all__ = ["KINDS", "attack"]
+__all__ = ["KINDS", "Crowd", "attack"]
 
-_PAUSE_S: Final = 0.5  # before one comes again
-_DRIP_S: Final = 0.2
-_FRAGMENT: Final = 1 << 14
-
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Deed = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-def _hello(*extensions: Extension) -> bytes:
-    hello = ClientHello(0x0101, os.urandom(32), b"", (0xE053,), b"\0", extensions or None)
-    raw = hello.encode()
-    pieces = (raw[at : at + _FRAGMENT] for at in range(0, len(raw), _FRAGMENT))
-    return b"".join(record(ContentType.HANDSHAKE, piece) for piece in pieces)
-
-
-async def _silent(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
-    """Not a byte."""
-
-
-async def _slow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A hello, a byte at a time."""
-    for byte in _hello():
-        writer.write(bytes((byte,)))
-        await writer.drain()
-        await asyncio.sleep(_DRIP_S)
-
-
-async def _garbage(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Bytes that are no record."""
-    writer.write(os.urandom(512))
-
-
-async def _half(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A hello, which costs the server a signature, and no more."""
-    writer.write(_hello())
-
-
-async def _hoarder(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """The longest hello, and half of the longest list of certificates."""
-    writer.write(_hello(Extension(0xFFFE, bytes((1 << 16) - 200))))
-    writer.write(record(ContentType.HANDSHAKE, b"\x0b\0\xff\xfc" + bytes(16000)))
-    for _unused in range(2):
-        writer.write(record(ContentType.HANDSHAKE, bytes(_FRAGMENT)))
-
-
-async def _stranger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A whole handshake with certificates that are not believed."""
-    now = world().ca.certificate.not_before
-    config = Config(identity=_STRANGERS[0], dangerous_skip_verification=True, now=lambda: now)
-    end = Connection.client(config, server_name=HOST)
-    writer.write(end.data_to_send())
-    with contextlib.suppress(TLCPError):
-        while data := await reader.read(1 << 16):
-            end.receive_data(data)
-            end.next_event()
-            writer.write(end.data_to_send())
-
-
-async def _leaver(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A hello, and a reset before the answer."""
-    writer.write(_hello())
-    await writer.drain()
-    writer.transport.abort()
-
-
-_STRANGERS = [world().stranger.issue_pair("stranger").identity]
+_COUNT_S: Final = 0.1
+_ADDRESSES: Final = 200  # that they come from, or the ports of one would run out
 
 #: What they do, in equal parts.
-KINDS: Final[tuple[Deed, ...]] = (
-    _silent, _slow, _garbage, _half, _hoarder, _stranger, _leaver,
-)  # fmt: skip
+KINDS: Final[tuple[type[Enemy], ...]] = (*OUTSIDERS, *INSIDERS)
 
 
-def attack(pipe: Pipe, port: int, count: int) -> None:
-    """Attack until the pipe ends; says "there" when all have connected, and answers with sums."""
-    asyncio.run(_attack(pipe, port, count))
+class Crowd(NamedTuple):
+    """What the attackers saw since they were last asked.
+
+    Attributes:
+        connections: that came about.
+        failed: attempts that came to nothing.
+        least_tried: at any moment: connections and attempts at one.
+        least_open, median_open: at any moment: connections.
+        longest_s: that one of them has lasted, or lasts.
+    """
+
+    connections: int
+    failed: int
+    least_tried: int
+    least_open: int
+    median_open: int
+    longest_s: float
 
 
-async def _attack(pipe: Pipe, port: int, count: int) -> None:
-    loop, over, there = asyncio.get_running_loop(), asyncio.Event(), 0
-    connections = 0
+def attack(pipe: Pipe, port: int, count: int, config: Config) -> None:
+    """Attack until the pipe ends; say "there" when all have been, then answer with a ``Crowd``."""
+    asyncio.run(_Attack(pipe, port, count, config).run())
 
-    async def one(number: int) -> None:
-        nonlocal there, connections
-        deed, first = KINDS[number % len(KINDS)], True
-        while not over.is_set():
-            with contextlib.suppress(OSError):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                connections += 1
-                if first:
-                    there, first = there + 1, False
-                    if there == count:
-                        pipe.send("there")
-                try:
-                    await deed(reader, writer)
-                    while await reader.read(1 << 16):
-                        pass
-                finally:
-                    writer.transport.abort()
-            await asyncio.sleep(_PAUSE_S)
 
-    def answer() -> None:
+class _Attack:
+    def __init__(self, pipe: Pipe, port: int, count: int, config: Config) -> None:
+        self._pipe, self._port, self._count, self._config = pipe, port, count, config
+        self._over, self._there = asyncio.Event(), 0
+        self._tried, self._begun = 0, dict[int, float]()  # when, by number
+        self._forget()
+
+    def _forget(self) -> None:
+        self._connections, self._failed, self._longest_s = 0, 0, 0.0
+        self._seen = list[tuple[int, int]]()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._pipe.fileno(), self._answer)
+        tasks = [asyncio.create_task(self._one(number)) for number in range(self._count)]
+        while not self._over.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), _COUNT_S)
+            self._seen.append((self._tried, len(self._begun)))
+        for task in tasks:
+            task.cancel()
+
+    def _answer(self) -> None:
         try:
-            pipe.recv()
+            self._pipe.recv()
         except EOFError:
-            over.set()
+            self._over.set()
             return
-        pipe.send(connections)
+        tried = [one for one, _ in self._seen] or [self._tried]
+        opened = [one for _, one in self._seen] or [len(self._begun)]
+        now = time.monotonic()
+        longest_s = max([self._longest_s, *(now - begin for begin in self._begun.values())])
+        median = round(statistics.median(opened))
+        self._pipe.send(
+            Crowd(self._connections, self._failed, min(tried), min(opened), median, longest_s)
+        )
+        self._forget()
 
-    loop.add_reader(pipe.fileno(), answer)
-    tasks = [asyncio.create_task(one(number)) for number in range(count)]
-    await over.wait()
-    for task in tasks:
-        task.cancel()
+    async def _one(self, number: int) -> None:
+        kind = KINDS[number % len(KINDS)]
+        first = True
+        self._tried += 1
+        try:
+            while not self._over.is_set():
+                try:
+                    enemy = await self._connect(kind, number)
+                except OSError:
+                    self._failed += 1
+                    await asyncio.sleep(_COUNT_S)
+                    continue
+                self._connections += 1
+                if first:
+                    first, self._there = False, self._there + 1
+                    if self._there == self._count:
+                        self._pipe.send("there")
+                self._begun[number] = time.monotonic()
+                await enemy.gone
+                self._longest_s = max(self._longest_s, time.monotonic() - self._begun.pop(number))
+        finally:
+            self._tried -= 1
+
+    async def _connect(self, kind: type[Enemy], number: int) -> Enemy:
+        sock = socket.socket()
+        try:
+            sock.setblocking(False)
+            if kind.WINDOW_BYTES:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, kind.WINDOW_BYTES)
+            sock.bind((f"127.0.1.{1 + number % _ADDRESSES}", 0))
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(sock, ("127.0.0.1", self._port))
+            _, enemy = await loop.create_connection(lambda: kind(self._config), sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+        return enemy

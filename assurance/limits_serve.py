@@ -9,26 +9,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from assurance.children import memory_of
 from tlcp.context import TLCPContext
 from tlcp.defaults import create_default_context
 from tlcp.pki.ca import CertificateAuthority
 from tlcp.pki.directory import CADirectory
 
-__all__ = ["Serve"]
+__all__ = ["CLIENTS", "Serve"]
 
-_CLIENTS: Final = 400
-_SECONDS: Final = 5.0
+#: That it takes at a time.
+CLIENTS: Final = 400
 
 
 class Serve:
     """The program, with certificates of its own and room for fewer clients than will come.
 
+    Args:
+        handshake_s: that it gives to a handshake.
+        idle_s: that a client may be silent.
+
     Attributes:
         context: for honest clients.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, handshake_s: float, idle_s: float) -> None:
         self._folder = tempfile.TemporaryDirectory()
         path = Path(self._folder.name)
         directory = CADirectory.create(path, CertificateAuthority.create())
@@ -40,8 +43,8 @@ class Serve:
             enc=(path / "client.enc.crt", path / "client.enc.key"),
         )
         command = [sys.executable, "-m", "tlcp", "serve", "127.0.0.1:0", "--pki", str(path)]
-        command += ["--name", "server", "--max-clients", str(_CLIENTS)]
-        command += ["--timeout", str(_SECONDS), "--idle-timeout", str(_SECONDS)]
+        command += ["--name", "server", "--max-clients", str(CLIENTS)]
+        command += ["--timeout", str(handshake_s), "--idle-timeout", str(idle_s)]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -52,9 +55,10 @@ class Serve:
             raise RuntimeError("no pipe")
         return int(self._process.stdout.readline().rpartition(":")[2])
 
-    def ask(self, _: str) -> int:
-        """KiB that it holds."""
-        return memory_of(self._process.pid)
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
 
     def __enter__(self) -> Self:
         return self

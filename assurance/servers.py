@@ -39,12 +39,23 @@ class State(NamedTuple):
     objects: int
 
 
-def in_asyncio(pipe: Pipe, context: TLCPContext, handshake_s: float) -> None:
-    """Say the port; then answer "memory" with KiB, all else with a ``State``, until the end."""
-    asyncio.run(_serve(pipe, context, handshake_s))
+def in_asyncio(
+    pipe: Pipe, context: TLCPContext, handshake_s: float, idle_s: float | None = None
+) -> None:
+    """Say the port; then answer "sessions" with their number, all else with a ``State``.
+
+    Args:
+        pipe: to the parent.
+        context: of the server.
+        handshake_s: that a handshake may take.
+        idle_s: that a client may be silent, or leave unread what it is sent; None = any time.
+    """
+    asyncio.run(_serve(pipe, context, handshake_s, idle_s))
 
 
-async def _serve(pipe: Pipe, context: TLCPContext, handshake_s: float) -> None:
+async def _serve(
+    pipe: Pipe, context: TLCPContext, handshake_s: float, idle_s: float | None
+) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     clients = errors = 0
 
@@ -58,9 +69,14 @@ async def _serve(pipe: Pipe, context: TLCPContext, handshake_s: float) -> None:
         nonlocal clients, errors
         clients += 1
         try:
-            while data := await reader.read(_READ_BYTES):
-                writer.write(data)
-                await writer.drain()
+            while True:
+                async with asyncio.timeout(idle_s):
+                    if not (data := await reader.read(_READ_BYTES)):
+                        break
+                    writer.write(data)
+                    await writer.drain()
+        except TimeoutError:
+            writer.transport.abort()
         except OSError:
             errors += 1
         finally:
@@ -75,10 +91,10 @@ async def _serve(pipe: Pipe, context: TLCPContext, handshake_s: float) -> None:
         except EOFError:
             over.set()
             return
-        gc.collect()
-        if what == "memory":
-            pipe.send(memory_of(os.getpid()))
+        if what == "sessions":
+            pipe.send(context.session_stats()["number"])
             return
+        gc.collect()
         objects = sum(isinstance(one, TLCPObject) for one in gc.get_objects())
         files = len(os.listdir("/proc/self/fd"))
         pipe.send(State(memory_of(os.getpid()), clients, errors, files, objects))
@@ -97,8 +113,11 @@ async def _serve(pipe: Pipe, context: TLCPContext, handshake_s: float) -> None:
     await over.wait()
 
 
-def in_threads(pipe: Pipe, context: TLCPContext, idle_s: float) -> None:
-    """The same with a thread for each client; the handshake is bounded by the context's limits."""
+def in_threads(pipe: Pipe, context: TLCPContext, _: float, idle_s: float) -> None:
+    """The same with a thread for each client; the context's limits bound the handshake.
+
+    It answers all else with the number of its clients.
+    """
     listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
     pipe.send(listener.getsockname()[1])
 
@@ -112,9 +131,8 @@ def in_threads(pipe: Pipe, context: TLCPContext, idle_s: float) -> None:
 
     threading.Thread(target=accept, daemon=True).start()
     while True:
-        if pipe.recv() == "memory":
-            gc.collect()
-            pipe.send(memory_of(os.getpid()))
+        if pipe.recv() == "sessions":
+            pipe.send(context.session_stats()["number"])
         else:
             pipe.send(threading.active_count() - 2)
 

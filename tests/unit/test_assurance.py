@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
-from assurance import report
+from assurance import children, report
 from assurance.figures import Figure, Result
 
 
@@ -31,3 +32,16 @@ def test_the_page_is_made_of_what_is_kept(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_page_that_is_committed_is_up_to_date() -> None:
     assert report.PAGE.read_text(encoding="utf-8") == report.page()
+
+
+def test_too_few_files_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits, asked = [(256, 4096)], list[tuple[int, int]]()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[0])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: asked.append(pair))
+    children.need_files(4000)
+    assert asked == [(4000, 4096)]
+    limits[0] = 4000, 4096
+    children.need_files(4000)
+    assert len(asked) == 1
+    with pytest.raises(OSError, match=r"may open 4096 files here, and 5000 are needed.*ulimit -Hn"):
+        children.need_files(5000)
