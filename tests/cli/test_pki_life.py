@@ -95,11 +95,23 @@ def test_a_request_with_a_key_that_is_there(ca: Path, tmp_path: Path) -> None:
 
 def test_renew_replaces_the_pair(ca: Path) -> None:
     tlcp("pki", "issue", ca, "server", "--host", "localhost")
-    before = (ca / "server.enc.crt").read_bytes()
+    before, key = ((ca / f"server.enc.{part}").read_bytes() for part in ("crt", "key"))
     renewed = tlcp("pki", "renew", ca, "server", "--days", "5")
+    assert len(renewed.stdout.splitlines()) == 4
     assert "server.enc.key" in renewed.stdout
     assert (ca / "server.enc.crt").read_bytes() != before
+    (old,) = ca.glob("old-server-*.enc.key")
+    assert f"is kept as {old.name.removesuffix('.enc.key')}.*" in renewed.stderr
+    assert old.read_bytes() == key
+    assert stat.S_IMODE(old.stat().st_mode) == 0o600
     assert len(CADirectory.open(ca).issued) == 4
+    kept = facts("pki", "renew", ca, "server")["kept"]
+    assert len(kept) == 4  # type: ignore[arg-type]
+    assert "kept" not in facts("pki", "renew", ca, "server", "--keep-keys")
+    tlcp("pki", "lint", *ca.glob("server.*"))  # the old ones are not in the way of server.*
+    again = tlcp("pki", "init", ca, "--force")
+    assert again.stderr.splitlines()[0].endswith("issue again with --force: server")
+    tlcp("pki", "issue", ca, "server", "--force")
     bundle = ("--for", "tassl", "--out", str(ca / "tassl"))
     for verb, more in (("renew", ()), ("bundle", bundle)):
         missing = tlcp("pki", verb, ca, "nobody", *more, code=2).output

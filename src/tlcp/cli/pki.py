@@ -26,7 +26,7 @@ from tlcp.cli.pki_request import csr, sign
 from tlcp.cli.pki_show import show
 from tlcp.cli.pki_status import crl, list_issued, ocsp, revoke
 from tlcp.pki.ca import CertificateAuthority, IssuedPair
-from tlcp.pki.directory import CADirectory
+from tlcp.pki.directory import CADirectory, is_kept
 
 __all__ = ["pki"]
 
@@ -85,7 +85,8 @@ def init(
 ) -> None:
     """Make a root CA in DIR: ca.crt to give away, ca.key to guard, ca.json to keep."""
     force = keep(directory, _CA_FILES, force)
-    orphans = sorted(path.name.removesuffix(".sign.crt") for path in directory.glob("*.sign.crt"))
+    issued = sorted(path.name.removesuffix(".sign.crt") for path in directory.glob("*.sign.crt"))
+    orphans = [name for name in issued if not is_kept(name)]
     authority = CertificateAuthority.create(
         cn,
         organization=org,
@@ -205,11 +206,17 @@ def issue(
 def renew(directory: Path, name: str, keep_keys: bool, days: int, as_json: bool) -> None:
     """Issue the pair NAME again, for the same subject and hosts, and replace its files.
 
+    It makes new keys and does not ask, because nothing is lost: the old pair stays beside the new
+    one, as old-NAME-SERIAL.sign.crt, .sign.key, .enc.crt and .enc.key, for what was encrypted to
+    it. Delete these files when nobody needs to read that any more. With --keep-keys only the
+    certificates are replaced, and the key files are left alone.
+
     The old certificates stay valid until they end; revoke them by serial number if they must not.
     """
     authority = open_ca(directory)
     pair, paths = authority.renew(name, keep_keys=keep_keys, lifetime_days=days)
-    _report_pair(authority, name, pair, paths, as_json)
+    new, kept = paths[: len(_PARTS)], paths[len(_PARTS) :]
+    _report_pair(authority, name, pair, new, as_json, kept)
 
 
 def _report_ca(directory: Path, authority: CertificateAuthority, as_json: bool) -> None:
@@ -224,8 +231,15 @@ def _report_ca(directory: Path, authority: CertificateAuthority, as_json: bool) 
 
 
 def _report_pair(
-    authority: CADirectory, name: str, pair: IssuedPair, paths: tuple[Path, ...], as_json: bool
+    authority: CADirectory,
+    name: str,
+    pair: IssuedPair,
+    paths: tuple[Path, ...],
+    as_json: bool,
+    kept: tuple[Path, ...] = (),
 ) -> None:
+    if kept:
+        Printer().say(f"the old pair, with its keys, is kept as {kept[0].with_suffix('').stem}.*")
     if pair.sign_cert.not_after == authority.authority.certificate.not_after:
         Printer().say(f"valid until the CA ends, {pair.sign_cert.not_after:%Y-%m-%d}")
     facts: dict[str, object] = {
@@ -233,6 +247,8 @@ def _report_pair(
         "sign": certificate_facts(pair.sign_cert),
         "enc": certificate_facts(pair.enc_cert),
     }
+    if kept:
+        facts["kept"] = {path.name: str(path) for path in kept}
     options = f"--pki {quoted(authority.path)} --name {quoted(name)}"
     serves = bool(pair.sign_cert.dns_names or pair.sign_cert.ip_addresses)
     following = f"tlcp {'serve' if serves else 'connect'} localhost:4433 {options}"

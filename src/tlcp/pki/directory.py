@@ -6,6 +6,7 @@
     ca.json                 what it has issued and revoked: ``index.py``
     NAME.sign.crt ...       what it has issued
     ca.crl                  the last CRL
+    old-NAME-SERIAL.*       a pair that was renewed, with its keys; SERIAL is of its sign.crt
 
 Every method takes the directory's lock and makes its changes all or none, so nothing is lost or
 given away twice, whoever dies when.  The file is long because each verb of the CA is a method, and
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,9 +43,10 @@ from tlcp.x509.certificate import Certificate
 from tlcp.x509.identity import Identity
 from tlcp.x509.ocsp import OcspCertId
 
-__all__ = ["CADirectory", "no_pair"]
+__all__ = ["CADirectory", "is_kept", "kept_as", "no_pair"]
 
 _PAIR: Final = ("sign.crt", "sign.key", "enc.crt", "enc.key")
+_OLD: Final = "old-"
 _SKEW: Final = datetime.timedelta(minutes=5)  # the peer's clock may be behind ours
 
 
@@ -273,17 +276,18 @@ class CADirectory:
     ) -> tuple[IssuedPair, tuple[Path, ...]]:
         """Issue the pair NAME again, for the same subject and names, and replace its files.
 
-        The old certificates stay valid until they expire; ``revoke`` them by serial number if they
-        must not.
+        No private key is lost: with new keys the old pair stays beside the new one, under the name
+        that ``kept_as`` gives it, for what was encrypted to it. The old certificates stay valid
+        until they expire; ``revoke`` them by serial number if they must not.
 
         Args:
             name: of the files.
-            keep_keys: certify the same keys; False makes new ones.
+            keep_keys: certify the same keys, whose files are left alone; False makes new ones.
             now: when the validity begins (five minutes earlier); None = the system clock.
             lifetime_days: how long they are valid; never longer than the CA.
 
         Returns:
-            The pair and the four paths.
+            The pair and its four paths; with new keys, then the four of the old pair.
 
         Raises:
             ConfigError: there is no such pair, its files cannot be read, another CA issued it
@@ -306,7 +310,8 @@ class CADirectory:
             pair = change.authority.renew(
                 old, keep_keys=keep_keys, now=now, lifetime_days=lifetime_days
             )
-            return pair, _keep_pair(change, pair, name, force=True)
+            paths = _keep_pair(change, pair, name, force=True, keys=not keep_keys)
+            return pair, paths if keep_keys else (*paths, *_keep_old(change, old, name))
 
     def revoke(
         self,
@@ -428,8 +433,35 @@ class CADirectory:
             return tuple(OcspCertId.of(serial, own, hash_name) for serial in serials)
 
 
-def _keep_pair(change: Change, pair: IssuedPair, name: str, *, force: bool) -> tuple[Path, ...]:
-    paths = change.put(pair.files(name), force=force)
+def kept_as(name: str, sign_cert: Certificate) -> str:
+    """What the files of a renewed pair are called: of which it was, and its serial number."""
+    return f"{_OLD}{name}-{sign_cert.serial_number:x}"
+
+
+def is_kept(name: str) -> bool:
+    """Whether a pair of this name is one that was renewed."""
+    return re.fullmatch(f"{_OLD}.+-[0-9a-f]+", name) is not None
+
+
+def _keep_old(change: Change, old: Identity, name: str) -> tuple[Path, ...]:
+    """Leave a pair that is replaced in the directory, byte for byte, under its other name."""
+    other = kept_as(name, old.sign_cert)
+    try:
+        contents = {
+            f"{other}.{part}": (change.folder / f"{name}.{part}").read_bytes() for part in _PAIR
+        }
+    except OSError as error:
+        raise ConfigError(f"cannot read {error.filename}: {error.strerror}") from error
+    return change.put(contents, force=True)  # what is there is the same pair: the same serial
+
+
+def _keep_pair(
+    change: Change, pair: IssuedPair, name: str, *, force: bool, keys: bool = True
+) -> tuple[Path, ...]:
+    files = pair.files(name)
+    written = {one: data for one, data in files.items() if keys or not one.endswith(".key")}
+    change.put(written, force=force)
+    paths = tuple(change.folder / one for one in files)
     uses: tuple[tuple[Certificate, Use], ...] = ((pair.sign_cert, "sign"), (pair.enc_cert, "enc"))
     for certificate, use in uses:
         change.index.record(certificate, name, use)

@@ -14,7 +14,7 @@ from tlcp.pki.build import build_name
 from tlcp.pki.ca import CertificateAuthority
 from tlcp.pki.crl import REASONS
 from tlcp.pki.csr import build_csr, read_csr
-from tlcp.pki.directory import CADirectory
+from tlcp.pki.directory import CADirectory, is_kept, kept_as
 from tlcp.x509.certificate import load_pem_certificates
 from tlcp.x509.identity import Identity
 from tlcp.x509.ocsp import OcspCertId
@@ -104,6 +104,36 @@ def test_renewal_keeps_subject_and_names_and_makes_new_keys(ca: CADirectory) -> 
     assert len(ca.issued) == 6
     with pytest.raises(ConfigError, match=r"nobody\.sign\.crt"):
         ca.renew("nobody")
+
+
+def test_a_renewed_pair_stays_beside_the_new_one_with_its_keys(ca: CADirectory) -> None:
+    old, paths = ca.issue_pair("server", ["localhost"], now=NOW)
+    before = [path.read_bytes() for path in paths]
+    _, after = ca.renew("server", now=NOW)
+    assert after[:4] == paths
+    assert [path.read_bytes() for path in after[4:]] == before
+    name = kept_as("server", old.sign_cert)
+    assert is_kept(name)
+    assert not is_kept("server")
+    assert load(ca, name).fingerprint == old.identity.fingerprint  # whole: it can be used
+    ciphertext = old.enc_key.public_key.encrypt(b"x" * 48)
+    assert load(ca, name).enc_key.decrypt(ciphertext) == b"x" * 48  # type: ignore[union-attr]
+    ca.renew("server", now=NOW)
+    assert len(list(ca.path.glob("old-server-*.enc.key"))) == 2
+    assert {entry.name for entry in ca.issued} == {"server"}
+
+
+def test_renewal_with_the_same_keys_leaves_the_key_files_alone(ca: CADirectory) -> None:
+    _, paths = ca.issue_pair("server", now=NOW)
+    for path in paths[1::2]:
+        path.write_bytes(b"a line before the key\n" + path.read_bytes())
+    before = [path.read_bytes() for path in paths]
+    _, after = ca.renew("server", keep_keys=True, now=NOW)
+    assert after == paths
+    changed = [path.read_bytes() != data for path, data in zip(paths, before, strict=True)]
+    assert changed == [True, False, True, False]
+    assert not list(ca.path.glob("old-*"))
+    load(ca, "server")
 
 
 def test_revoking_by_name_and_by_serial(ca: CADirectory) -> None:

@@ -95,6 +95,7 @@ def base(tmp_path: Path) -> Path:
 
 def test_a_renewal_killed_anywhere_is_done_or_not_done(base: Path, tmp_path: Path) -> None:
     before = pair_of(base, "server").fingerprint
+    keys = {path.read_bytes() for path in base.glob("server.*.key")}
     work = tmp_path / "work"
     work.mkdir()
     last = int(run(KILLER, base, work, "renew"))
@@ -110,6 +111,9 @@ def test_a_renewal_killed_anywhere_is_done_or_not_done(base: Path, tmp_path: Pat
         assert pair.enc_cert.serial_number in serials
         done.append(pair.fingerprint != before)
         assert len(serials) == (4 if done[-1] else 2)
+        there = {path.read_bytes() for path in folder.glob("*.key")}
+        assert keys <= there  # under one name or the other, no key is ever lost
+        assert len(list(folder.glob("old-server-*"))) == (4 if done[-1] else 0)
         assert not list(folder.glob(".tlcp.*"))
         for path in folder.iterdir():
             public = path.suffix == ".crt"
