@@ -12,11 +12,40 @@ _DNS = "RFC 5280 4.2.1.10, dNSName"
 _IP = "RFC 5280 4.2.1.10, iPAddress"
 _EMAIL = "RFC 5280 4.2.1.10, rfc822Name"
 _DIRECTORY = "RFC 5280 4.2.1.10, directoryName; 7.1"
+_URI = "RFC 5280 4.2.1.10, uniformResourceIdentifier"
 _OTHER = "RFC 5280 4.2.1.10: a form that is not evaluated is refused where it is constrained"
 _PATH = "RFC 5280 6.1.3 (b) and (c), 6.1.4 (g)"
 
 _IN, _OUT, _BAD = None, Problem.NAME_NOT_PERMITTED, Problem.UNSUPPORTED_CONSTRAINT
 _EXCLUDED = Problem.NAME_EXCLUDED
+
+#: where the host begins and ends is not plain to all
+SAME_HOSTS = (
+    "uri:https://a.example?x",
+    "uri:https://a.example#x",
+    "uri:https://user:word@a.example/",
+    "uri:https://user@a.example:443/",
+)
+_NO_HOSTS = (
+    *("uri:urn:uuid:00000000-0000-0000-0000-000000000000", "uri:mailto:x@a.example", "uri:"),
+    *("uri:https:a.example/", "uri:https:/a.example/", "uri://a.example/", "uri:a.example"),
+    *("uri:https:///a.example/", "uri:https://", "uri:https://:443/"),
+)
+#: addresses, one label, and hosts on which programs may disagree
+DOUBTFUL_URIS = (
+    *("uri:https://192.0.2.1/", "uri:https://192.0.2.1:443/", "uri:https://[2001:db8::1]/"),
+    *("uri:https://127.1/", "uri:https://0x7f000001/", "uri:https://a.0x7F/"),
+    *("uri:https://localhost/", "uri:https://@/"),
+    *("uri:https://b.example\\@a.example/", "uri:https://b.example\\.a.example/"),
+    *("uri:https://x@b.example@a.example/", "uri:https://b.example\0.a.example/"),
+    *("uri:https://a.example./", "uri:https://a%2eexample/", "uri:https://a..example/"),
+    *("uri:https://.a.example/", "uri:https://a.ex\tample/", "uri:https://a.example /"),
+    *("uri:https://*.a.example/", f"uri:https://{'a.' * 123}a.example/"),
+)
+DOUBTFUL_ENDS = ("uri:https://a.example:x/", "uri: https://a.example/")
+NO_URI_CONSTRAINTS = (
+    *("uri:https://a.example/", "uri:", "uri:.", "uri:a.example:443", "uri:*.a.example"),
+)
 
 
 def _below(constraint: Mapping[str, Any], end: Mapping[str, Any]) -> list[Cert]:
@@ -104,6 +133,34 @@ _TABLES = (
         ("email:a.example", "email:@a.example", _BAD, _BAD),
         ("email:@a.example", "email:x@a.example", _BAD, _BAD),
     )),
+    *_table(_URI, (
+        ("uri:a.example", "uri:https://a.example/", _IN, _EXCLUDED),
+        ("uri:a.example", "uri:https://a.example", _IN, _EXCLUDED),
+        ("uri:a.example", "uri:https://A.EXAMPLE/x", _IN, _EXCLUDED),
+        ("uri:A.Example", "uri:ldap://a.example:389/x", _IN, _EXCLUDED),
+        ("uri:a.example", "uri:https://a.example:/", _IN, _EXCLUDED),
+        ("uri:a.example", "uri:https://www.a.example/", _OUT, _IN),
+        ("uri:a.example", "uri:https://b.example/a.example", _OUT, _IN),
+        ("uri:a.example", "uri:https://b.example/?x=//a.example/", _OUT, _IN),
+        ("uri:a.example", "uri:https://a.example.evil/", _OUT, _IN),
+        ("uri:a.example", "uri:https://ba.example/", _OUT, _IN),
+        ("uri:.a.example", "uri:https://www.a.example/", _IN, _EXCLUDED),
+        ("uri:.a.example", "uri:https://x.www.A.example/", _IN, _EXCLUDED),
+        ("uri:.a.example", "uri:https://a.example/", _OUT, _IN),
+        ("uri:.a.example", "uri:https://ba.example/", _OUT, _IN),
+        ("uri:.example", "uri:https://a.example/", _IN, _EXCLUDED),
+        ("uri:xn--fiqs8s.cn", "uri:https://xn--fiqs8s.cn/", _IN, _EXCLUDED),
+        ("uri:a.example", "dns:b.example", _IN, _IN),
+        ("uri:a.example", "email:x@b.example", _IN, _IN),
+        ("dns:a.example", "uri:https://b.example/", _IN, _IN),
+        *(("uri:a.example", name, _IN, _EXCLUDED) for name in SAME_HOSTS),
+        ("uri:a.example", "uri:https://a.example@b.example/", _OUT, _IN),
+        ("uri:a.example", "uri:https://a.example:443@b.example/", _OUT, _IN),
+        ("uri:a.example", "uri:https://b.example#@a.example/", _OUT, _IN),
+        *(("uri:a.example", name, _BAD, _BAD) for name in (*_NO_HOSTS, *DOUBTFUL_URIS)),
+        *(("uri:a.example", name, _BAD, _BAD) for name in DOUBTFUL_ENDS),
+        *((base, "uri:https://b.example/", _BAD, _BAD) for base in NO_URI_CONSTRAINTS),
+    )),
     *_table(_DIRECTORY, (
         ("dn:O=Acme", "dn:O=Acme,CN=x", _OUT, _EXCLUDED),
         ("dn:O=Other", "dn:O=Acme,CN=x", _OUT, _IN),
@@ -184,13 +241,21 @@ CASES = (
     Case("everything of a form excluded, and there is one", _PATH,
          _below({"exclude": ("ip:0.0.0.0/0", "ip:::/0")}, {"san": ("ip:2001:db8::1",)}), _EXCLUDED),
     # forms that are not evaluated
-    Case("URI constraint, URI name", _OTHER,
-         _below({"permit": ("uri:a.example",)}, {"san": ("uri:https://a.example/",)}), _BAD,
-         text="constrains URIs"),
-    Case("URI constraint, no such name", _OTHER,
-         _below({"permit": ("uri:a.example",)}, {"san": ("dns:host.example",)})),
-    Case("excluded URIs, URI name", _OTHER,
-         _below({"exclude": ("uri:a.example",)}, {"san": ("uri:https://b.example/",)}), _BAD),
+    Case("a URI that is not permitted is named", _URI,
+         _below({"permit": ("uri:a.example",)}, {"san": ("uri:https://b.example/x",)}), _OUT,
+         text="does not permit the URI 'https://b.example/x'"),
+    Case("a URI without a host is named", _URI,
+         _below({"permit": ("uri:a.example",)}, {"san": ("uri:urn:x",)}), _BAD,
+         text="constrains URIs, and that of CN=leaf cannot be compared: 'urn:x'"),
+    Case("URIs of all hosts excluded", _URI,
+         _below({"exclude": ("uri:.example", "uri:.cn")},
+                {"san": ("uri:https://a.example/", "dns:host.example")}), _EXCLUDED),
+    Case("one of two URIs is outside", _URI,
+         _below({"permit": ("uri:a.example",)},
+                {"san": ("uri:https://a.example/", "uri:https://b.example/")}), _OUT),
+    Case("URIs in an intermediate are bound", _URI,
+         [root(permit=("uri:a.example",)), ca("A", san=("uri:https://b.example/",)), leaf("A")],
+         _OUT, text="of CN=A"),
     Case("registered ID constraint and name", _OTHER,
          _below({"permit": ("rid:1.2.3",)}, {"san": ("rid:1.2.3",)}), _BAD),
     Case("URI name without constraint", _OTHER,

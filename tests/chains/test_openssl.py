@@ -15,6 +15,12 @@ from pathlib import Path
 import pytest
 
 from chains.case import Case
+from chains.cases_constraints import (
+    DOUBTFUL_ENDS,
+    DOUBTFUL_URIS,
+    NO_URI_CONSTRAINTS,
+    SAME_HOSTS,
+)
 from chains.making import DAY, NOW
 from chains.test_cases import CASES
 from tlcp.pki.build import certificate_pem
@@ -108,7 +114,15 @@ DIFFERENCES = {
         "a leading period, permitted, strictly",
         "a leading period, excluded, strictly",
     ),
-    "compares URIs": ("URI constraint, URI name", "excluded URIs, URI name"),
+    "takes for the host of a URI what stands before the next colon or slash": (
+        *(f"{how} uri:a.example, is {name}" for how in ("permitted", "excluded")
+          for name in (*SAME_HOSTS, "uri:https://a.example:443@b.example/")),
+    ),
+    "does not ask whether URIs and their constraints are in their right form": (
+        *(f"excluded uri:a.example, is {name}" for name in DOUBTFUL_URIS),
+        *(f"permitted uri:a.example, is {name}" for name in DOUBTFUL_ENDS),
+        *(f"excluded {base}, is uri:https://b.example/" for base in NO_URI_CONSTRAINTS),
+    ),
     "takes a common name for a host name where there is no other": (
         "the common name is no DNS name",
         "no subjectAltName, the common name fits",

@@ -8,8 +8,13 @@ A wildcard is inside of a permitted subtree if all its names are, and inside of 
 any of its names is. ``.example.com`` as a DNS constraint means the names below and not the domain
 itself, as other verifiers take it.
 
-Constraints of other forms (URIs, for one) are not evaluated: a certificate below that has a name
-of such a form is refused, one without is not concerned.
+A URI is measured by its host alone. ``host.example.com`` as a constraint means that host,
+``.example.com`` those below it. A URI without a host name (``urn:``, an IP address, one label)
+cannot be measured, nor one in whose host programs might disagree; under such a constraint it is
+refused.
+
+Constraints of other forms (registered IDs, for one) are not evaluated: a certificate below that has
+a name of such a form is refused, one without is not concerned.
 
 Spec: RFC 5280 4.2.1.10, 6.1.3 (b) and (c), 6.1.4 (g)
 """
@@ -37,6 +42,11 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}")
 # Local-part of RFC 5321 4.1.2: a dot-string or a quoted string
 _LOCAL: Final = re.compile(r"""[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"(?:[^"\\]|\\.)*\"""")
+_AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+_USERINFO: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%-]*")
+_PORT: Final = re.compile(r"[0-9]*")
+# Programs take a host that ends so for an IPv4 address.  WHATWG URL 3.5
+_NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _BYTES: Final = 16  # that are read for the price of a comparison
 _MAILBOX: Final = 320  # characters, RFC 5321 4.5.3.1
 _SHOWN: Final = 100  # characters of a name in an error
@@ -156,7 +166,8 @@ class _Check:
             f"the CA {self.ca} constrains {_form(name)}s, and that of {certificate} cannot be "
             f"compared: {_text(name)}, {self.where}",
             which="CA certificate",
-            expected="DNS, IP, directory or e-mail names in their right form (RFC 5280 4.2.1.10)",
+            expected="DNS, IP, directory or e-mail names in their right form, or URIs with a host "
+            "name (RFC 5280 4.2.1.10)",
             hint=f"Issue {certificate} without this name, or the CA without this constraint",
         )
 
@@ -205,7 +216,9 @@ def _mailbox(address: str) -> x509.RFC822Name:
 
 
 def _weight(name: x509.GeneralName) -> int:
-    """How many comparisons one with this name counts for: a directory name may be long."""
+    """How many comparisons one with this name counts for: some may be long."""
+    if isinstance(name, x509.UniformResourceIdentifier):
+        return 1 + len(name.value) // _BYTES
     if not isinstance(name, x509.DirectoryName):
         return 1
     return 1 + sum(1 + len(one.value) // _BYTES for rdn in name.value.rdns for one in rdn)
@@ -218,6 +231,8 @@ def _value(name: x509.GeneralName) -> Any:
     if isinstance(name, x509.RFC822Name):
         local, _, host = name.value.rpartition("@")
         return local, host.lower()
+    if isinstance(name, x509.UniformResourceIdentifier):
+        return (_uri_host(name.value) or name.value).lower()  # a constraint is a host already
     return name.value.lower() if isinstance(name, x509.DNSName) else name.value
 
 
@@ -259,12 +274,17 @@ def _contains_mailbox(base: tuple[str, str], name: tuple[str, str]) -> bool:
     return name[1].endswith(base[1]) if base[1].startswith(".") else name[1] == base[1]
 
 
+def _contains_uri_host(base: str, name: str) -> bool:
+    return name.endswith(base) if base.startswith(".") else name == base
+
+
 #: Whether all of what a name stands for is inside of a subtree.
 _COMPARED: Final[dict[type[x509.GeneralName], Callable[[Any, Any], bool]]] = {
     x509.DNSName: _contains_host,
     x509.IPAddress: _contains_address,
     x509.DirectoryName: _contains_directory,
     x509.RFC822Name: _contains_mailbox,
+    x509.UniformResourceIdentifier: _contains_uri_host,
 }
 
 
@@ -274,6 +294,8 @@ def _can_compare(name: x509.GeneralName) -> bool:
         return _is_host(name.value.removeprefix("*."))
     if isinstance(name, x509.RFC822Name):
         return _is_mailbox(name.value)
+    if isinstance(name, x509.UniformResourceIdentifier):
+        return _uri_host(name.value) is not None
     if isinstance(name, x509.DirectoryName):
         return is_readable(name.value)
     return isinstance(name.value, ipaddress.IPv4Address | ipaddress.IPv6Address)
@@ -287,6 +309,8 @@ def _makes_sense(base: x509.GeneralName) -> bool:
         if "@" in base.value:
             return _is_mailbox(base.value)
         return _is_host(base.value.removeprefix("."))
+    if isinstance(base, x509.UniformResourceIdentifier):
+        return _is_host(base.value.removeprefix("."))
     if isinstance(base, x509.IPAddress):
         return isinstance(base.value, ipaddress.IPv4Network | ipaddress.IPv6Network)
     return not isinstance(base, x509.DirectoryName) or is_readable(base.value)
@@ -295,6 +319,17 @@ def _makes_sense(base: x509.GeneralName) -> bool:
 def _is_mailbox(text: str) -> bool:
     local, _, host = text.rpartition("@")
     return len(text) <= _MAILBOX and bool(_LOCAL.fullmatch(local)) and _is_host(host)
+
+
+def _uri_host(uri: str) -> str | None:
+    """The host of a URI if that is a fully qualified domain name.  Spec: RFC 3986 3.2"""
+    found = _AUTHORITY.match(uri)
+    userinfo, _, rest = found[1].rpartition("@") if found else ("", "", "")
+    host, _, port = rest.partition(":")
+    if not _USERINFO.fullmatch(userinfo) or not _PORT.fullmatch(port) or not _is_host(host):
+        return None
+    parent, _, last = host.rpartition(".")
+    return host if parent and not _NUMBER.fullmatch(last) else None
 
 
 def _is_host(text: str) -> bool:
