@@ -5,6 +5,7 @@ Spec: GB/T 38636-2020 6.4.4, 6.4.5
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import assume, event, given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from support.effort import effort
 from support.ends import ALL, HOST, NOW, Side, config, drain, run, world
+from support.kinds import EVERY_SUITE, rsa_world
 from tlcp.config import ClientAuth
 from tlcp.connection import Connection
 from tlcp.dialects import AUTO, DIALECTS
@@ -20,6 +22,7 @@ from tlcp.events import HandshakeCompleted
 from tlcp.sessions.session import Session
 from tlcp.sessions.store import MemoryStore
 from tlcp.sessions.ticket_keys import RotatingTicketKeys
+from tlcp.suites import RSA_SUITES, CipherSuite
 from tlcp.x509.identity import Identity
 from tlcp.x509.trust import TrustStore
 
@@ -27,14 +30,23 @@ W = world()
 STRANGER = W.stranger.issue_pair("stranger", [HOST], now=NOW).identity
 OTHER_HOST = W.ca.issue_pair("elsewhere", ["other.example"], now=NOW).identity
 SIGNER = Identity(W.client.sign_cert, W.client.sign_key)
-BOTH_CAS = TrustStore([W.ca.certificate, W.stranger.certificate])
+R = rsa_world()
+BOTH_CAS = TrustStore([W.ca.certificate, W.stranger.certificate, *R.trust.anchors])
 KEYS = RotatingTicketKeys()
 
-SUITES = st.permutations(ALL).flatmap(
-    lambda order: st.integers(1, len(order)).map(lambda count: tuple(order[:count]))
-)
+
+def _some(suites: Sequence[CipherSuite]) -> st.SearchStrategy[tuple[CipherSuite, ...]]:
+    return st.permutations(suites).flatmap(
+        lambda order: st.integers(1, len(order)).map(lambda count: tuple(order[:count]))
+    )
+
+
+#: Of SM2, of RSA, or of both: what does not fit the identity is passed over.
+SUITES = st.one_of(_some(ALL), _some(RSA_SUITES), _some(EVERY_SUITE))
 PROTOCOLS = st.lists(st.sampled_from(["h2", "http/1.1", "x"]), max_size=3, unique=True).map(tuple)
-TRUST = st.sampled_from([W.trust, W.trust, BOTH_CAS, TrustStore([W.stranger.certificate])])
+TRUST = st.sampled_from(
+    [W.trust, BOTH_CAS, BOTH_CAS, R.trust, TrustStore([W.stranger.certificate])]
+)
 SHARED: dict[str, st.SearchStrategy[Any]] = {
     "suites": SUITES,
     "alpn_protocols": PROTOCOLS,
@@ -45,7 +57,7 @@ SHARED: dict[str, st.SearchStrategy[Any]] = {
 CLIENT = st.fixed_dictionaries(
     {
         **SHARED,
-        "identity": st.sampled_from([W.client, W.client, None, SIGNER, STRANGER]),
+        "identity": st.sampled_from([W.client, R.client, W.client, None, SIGNER, STRANGER]),
         "tickets": st.booleans(),
         "trusted_ca_keys": st.booleans(),
         "request_ocsp": st.booleans(),
@@ -55,7 +67,7 @@ CLIENT = st.fixed_dictionaries(
 SERVER = st.fixed_dictionaries(
     {
         **SHARED,
-        "identity": st.sampled_from([W.server, W.server, W.server, STRANGER, OTHER_HOST]),
+        "identity": st.sampled_from([W.server, R.server, W.server, STRANGER, OTHER_HOST]),
         "client_auth": st.sampled_from(list(ClientAuth)),
         "session_store": st.sampled_from([None, "memory"]),
         "ticket_keys": st.sampled_from([None, KEYS]),
@@ -150,22 +162,25 @@ CHANGES = st.sets(st.sampled_from(["suites", "trust", "identity", "client_auth",
 
 
 @effort(100)
-@given(CLIENT, SERVER, CLIENT, SERVER, CHANGES)
+@given(CLIENT, SERVER, CLIENT, SERVER, CHANGES, st.booleans())
 def test_a_session_under_other_configurations(
     ours: dict[str, Any],
     theirs: dict[str, Any],
     then: dict[str, Any],
     there: dict[str, Any],
     changes: set[str],
+    rsa: bool,
 ) -> None:
     """A session never lets in whom the settings of today would refuse in a full handshake.
 
     Dialects are left out: a full handshake may fail because two of them do not fit, which says
     nothing of who is there.
     """
-    store = MemoryStore()
-    ours |= {"dialect": AUTO, "identity": W.client, "trust": W.trust, "suites": tuple(ALL)}
-    theirs |= {"dialect": AUTO, "session_store": store, "identity": W.server, "trust": W.trust}
+    store, fitting = MemoryStore(), RSA_SUITES if rsa else ALL
+    one, other = (R.client, R.server) if rsa else (W.client, W.server)
+    ours |= {"dialect": AUTO, "identity": one, "trust": BOTH_CAS, "suites": EVERY_SUITE}
+    theirs |= {"dialect": AUTO, "session_store": store, "identity": other, "trust": BOTH_CAS}
+    theirs |= {"suites": tuple(s for s in theirs["suites"] if s in fitting) or fitting}
     then = ours | {key: then[key] for key in changes if key in then}
     there = theirs | {key: there[key] for key in changes}
     completed = _meet(ours, theirs, None)

@@ -16,14 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.effort import effort
-from support.ends import ALL, Side, drain, run
-from support.repeatable import repeatable_pair
+from support.ends import Side, drain, run
+from support.kinds import KINDS, Kind, ends_of
 from support.samples import SAMPLES
 from tlcp.connection import Connection
 from tlcp.errors import InternalError
 from tlcp.events import DataReceived, Event
 from tlcp.registry import ContentType as T
-from tlcp.suites import CipherSuite
 from tlcp.wire.messages import HelloRequest
 
 Deed = tuple[str, int]
@@ -91,8 +90,8 @@ def _do(end: Connection, deed: Deed) -> bytes:
     return bytes(sealed)
 
 
-def _open(suite: CipherSuite) -> tuple[Connection, Connection]:
-    one, other = repeatable_pair(suite)
+def _open(kind: Kind) -> tuple[Connection, Connection]:
+    one, other = ends_of(kind, repeatable=True)
     run(one, other)
     assert one.handshake_completed
     assert other.handshake_completed
@@ -138,15 +137,13 @@ CUTS = st.lists(st.integers(0, 1 << 20), min_size=1, max_size=12)
 
 
 @effort(80)
-@given(
-    st.sampled_from(ALL), st.sampled_from(["client", "server"]), DEEDS, CUTS, CUTS, st.booleans()
-)
+@given(KINDS, st.sampled_from(["client", "server"]), DEEDS, CUTS, CUTS, st.booleans())
 def test_any_cut_gives_the_same_when_data_flows(
-    suite: CipherSuite, sender: str, deeds: list[Deed], some: list[int], more: list[int], ends: bool
+    kind: Kind, sender: str, deeds: list[Deed], some: list[int], more: list[int], ends: bool
 ) -> None:
     seen = []
     for cuts in (some, more, []):
-        one, other = _open(suite)
+        one, other = _open(kind)
         speaks, hears = (one, other) if sender == "client" else (other, one)
         stream = b"".join(_do(speaks, deed) for deed in deeds)
         seen.append(_taken(hears, _pieces(stream, cuts), ends=ends))
@@ -155,16 +152,16 @@ def test_any_cut_gives_the_same_when_data_flows(
 
 
 @effort(10)
-@given(st.sampled_from(ALL), DEEDS)
-def test_a_byte_at_a_time_gives_the_same(suite: CipherSuite, deeds: list[Deed]) -> None:
-    one, other = _open(suite)
+@given(KINDS, DEEDS)
+def test_a_byte_at_a_time_gives_the_same(kind: Kind, deeds: list[Deed]) -> None:
+    one, other = _open(kind)
     stream = b"".join(_do(one, deed) for deed in deeds if deed[0] != "long data")
     whole = _taken(other, [stream], ends=True)
-    _, other = _open(suite)
+    _, other = _open(kind)
     assert _taken(other, [bytes((byte,)) for byte in stream], ends=True) == whole
 
 
-def _first_flights(suite: CipherSuite) -> dict[str, bytes]:
+def _first_flights(kind: Kind) -> dict[str, bytes]:
     """What each side sends in the handshake, from end to end."""
     sent = {"client": b"", "server": b""}
 
@@ -172,27 +169,27 @@ def _first_flights(suite: CipherSuite) -> dict[str, bytes]:
         sent[who] += data
         return data
 
-    run(*repeatable_pair(suite), wire)
+    run(*ends_of(kind, repeatable=True), wire)
     return sent
 
 
 @effort(80)
 @given(
-    st.sampled_from(ALL),
+    KINDS,
     st.sampled_from(["client", "server"]),
     st.integers(0, 1 << 20),
     st.integers(0, 255),
     CUTS,
 )
 def test_any_cut_of_a_damaged_handshake_gives_the_same_end(
-    suite: CipherSuite, sender: str, at: int, mask: int, cuts: list[int]
+    kind: Kind, sender: str, at: int, mask: int, cuts: list[int]
 ) -> None:
     """The whole of one side's bytes, one of them changed (by 0: none)."""
-    changed = bytearray(_first_flights(suite)[sender])
+    changed = bytearray(_first_flights(kind)[sender])
     changed[at % len(changed)] ^= mask
     seen = []
     for pieces in (_pieces(bytes(changed), cuts), [bytes(changed)]):
-        one, other = repeatable_pair(suite)
+        one, other = ends_of(kind, repeatable=True)
         hears = other if sender == "client" else one
         seen.append(_taken(hears, pieces, ends=True))
     assert seen[0] == seen[1]

@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 )
 
 from support.effort import effort
-from support.ends import ALL, Side, client, drain, run, server
-from support.repeatable import repeatable_pair
+from support.ends import Side, drain, run
+from support.kinds import KINDS, Kind, ends_of
 from tlcp.connection import Connection
 from tlcp.errors import (
     AlertReceived,
@@ -30,24 +30,23 @@ from tlcp.errors import (
     TruncatedError,
 )
 from tlcp.registry import ContentType as T
-from tlcp.suites import CipherSuite
 
 ROLES = st.sampled_from(["client", "server"])
 
 
 @effort(150)
 @given(
-    st.sampled_from(ALL),
+    KINDS,
     ROLES,
     st.lists(st.integers(1, 400), max_size=6),
     st.one_of(st.none(), st.integers(0, 1 << 20)),
     st.booleans(),
 )
 def test_closed_or_truncated(
-    suite: CipherSuite, role: str, sizes: list[int], cut: int | None, closes: bool
+    kind: Kind, role: str, sizes: list[int], cut: int | None, closes: bool
 ) -> None:
     """Closed exactly if all of close_notify came; what is delivered is whole records."""
-    one, other = repeatable_pair(suite)
+    one, other = ends_of(kind, repeatable=True)
     run(one, other)
     sender, receiver = (one, other) if role == "client" else (other, one)
     sealed = []
@@ -82,17 +81,15 @@ def _whole(sealed: list[bytes], sizes: list[int], kept: int) -> bytes:
 
 
 @effort(100)
-@given(st.sampled_from(ALL), ROLES, st.integers(0, 1 << 16))
-def test_a_handshake_that_ends_anywhere_is_truncated(
-    suite: CipherSuite, role: str, spot: int
-) -> None:
+@given(KINDS, ROLES, st.integers(0, 1 << 16))
+def test_a_handshake_that_ends_anywhere_is_truncated(kind: Kind, role: str, spot: int) -> None:
     total = {"client": 0, "server": 0}
 
     def count(who: str, data: bytes) -> bytes:
         total[who] += len(data)
         return data
 
-    run(*repeatable_pair(suite), count)
+    run(*ends_of(kind, repeatable=True), count)
     left = spot % total[role]
 
     def cut(who: str, data: bytes) -> bytes:
@@ -102,7 +99,7 @@ def test_a_handshake_that_ends_anywhere_is_truncated(
         kept, left = data[:left], max(0, left - len(data))
         return kept
 
-    one, other = repeatable_pair(suite)
+    one, other = ends_of(kind, repeatable=True)
     victim = other if role == "client" else one
     sides = dict(zip(("client", "server"), run(one, other, cut), strict=True))
     side = sides[victim.role]
@@ -147,15 +144,15 @@ class Dead(RuleBasedStateMachine):
     examples = 0
 
     @initialize(
-        suite=st.sampled_from(ALL),
+        kind=KINDS,
         role=ROLES,
         way=st.sampled_from(sorted(WAYS)),
         steps=st.integers(0, 6),
         closes=st.booleans(),
     )
-    def die(self, suite: CipherSuite, role: str, way: str, steps: int, closes: bool) -> None:
+    def die(self, kind: Kind, role: str, way: str, steps: int, closes: bool) -> None:
         type(self).examples += 1
-        one, other = client(suites=(suite,)), server(suites=(suite,))
+        one, other = ends_of(kind)
         for step in range(steps):
             speaks, hears = (one, other) if step % 2 == 0 else (other, one)
             hears.receive_data(speaks.data_to_send())
@@ -224,11 +221,11 @@ def test_the_dead_stay_dead() -> None:
 
 
 @effort(40)
-@given(st.sampled_from(ALL), ROLES, st.integers(0, 6), st.binary(min_size=1, max_size=9))
+@given(KINDS, ROLES, st.integers(0, 6), st.binary(min_size=1, max_size=9))
 def test_data_is_sent_between_finished_and_close_and_no_earlier_or_later(
-    suite: CipherSuite, role: str, steps: int, data: bytes
+    kind: Kind, role: str, steps: int, data: bytes
 ) -> None:
-    one, other = client(suites=(suite,)), server(suites=(suite,))
+    one, other = ends_of(kind)
     for step in range(steps):
         speaks, hears = (one, other) if step % 2 == 0 else (other, one)
         hears.receive_data(speaks.data_to_send())

@@ -23,13 +23,13 @@ from hypothesis.stateful import (
 )
 
 from support.effort import effort
-from support.ends import ALL, Side, client, drain, server
+from support.ends import Side, drain
+from support.kinds import KINDS, Kind, ends_of
 from support.samples import SAMPLES
 from tlcp.connection import Connection
 from tlcp.errors import InternalError, TruncatedError
 from tlcp.events import DataReceived, HandshakeCompleted
 from tlcp.registry import ContentType as T
-from tlcp.suites import CipherSuite
 
 ROLES = st.sampled_from(["client", "server"])
 SPOTS = st.integers(0, 1 << 16)
@@ -125,11 +125,11 @@ class Enemy(RuleBasedStateMachine):
 
     examples = 0
 
-    @initialize(suite=st.sampled_from(ALL), late=st.sampled_from([True, True, False]))
-    def begin(self, suite: CipherSuite, late: bool) -> None:
+    @initialize(kind=KINDS, late=st.sampled_from([True, True, False]))
+    def begin(self, kind: Kind, late: bool) -> None:
         """The enemy comes at the beginning, or when data flows."""
         type(self).examples += 1
-        self.ends = {"client": client(suites=(suite,)), "server": server(suites=(suite,))}
+        self.ends = dict(zip(("client", "server"), ends_of(kind), strict=True))
         self.to = {role: Line(end) for role, end in self.ends.items()}
         self._flush("client")
         if late:

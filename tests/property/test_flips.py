@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.effort import effort
-from support.ends import ALL, Side, drain, run
-from support.repeatable import repeatable_pair
+from support.ends import Side, drain, run
+from support.kinds import KINDS, Kind, ends_of
 from tlcp.connection import Connection
 from tlcp.errors import AlertReceived, InternalError, PeerError, TLCPError, TruncatedError
-from tlcp.suites import CipherSuite
 from tlcp.wire.messages import ClientHello, ServerHello
 
 ROLES = st.sampled_from(["client", "server"])
@@ -29,8 +28,8 @@ def _ended(end: Connection, side: Side) -> None:
 
 
 @effort(150)
-@given(st.sampled_from(ALL), ROLES, st.integers(0, 1 << 16), st.integers(0, 7))
-def test_in_the_handshake(suite: CipherSuite, role: str, spot: int, bit: int) -> None:
+@given(KINDS, ROLES, st.integers(0, 1 << 16), st.integers(0, 7))
+def test_in_the_handshake(kind: Kind, role: str, spot: int, bit: int) -> None:
     """Who gets the changed byte never completes, and the other one hears why."""
     sent = {"client": b"", "server": b""}
 
@@ -38,7 +37,7 @@ def test_in_the_handshake(suite: CipherSuite, role: str, spot: int, bit: int) ->
         sent[who] += data
         return data
 
-    run(*repeatable_pair(suite), note)
+    run(*ends_of(kind, repeatable=True), note)
     at, done = spot % len(sent[role]), {"client": 0, "server": 0}
 
     def flip(who: str, data: bytes) -> bytes:
@@ -49,7 +48,7 @@ def test_in_the_handshake(suite: CipherSuite, role: str, spot: int, bit: int) ->
         changed[at - start] ^= 1 << bit
         return bytes(changed)
 
-    one, other = repeatable_pair(suite)
+    one, other = ends_of(kind, repeatable=True)
     sides = dict(zip(("client", "server"), run(one, other, flip), strict=True))
     for end in (one, other):
         _ended(end, sides[end.role])
@@ -85,14 +84,12 @@ def _records(sender: Connection, sizes: list[int]) -> tuple[list[bytes], list[by
 
 
 @effort(200)
-@given(
-    st.sampled_from(ALL), ROLES, SIZES, st.integers(0, 1 << 20), st.integers(0, 7), st.booleans()
-)
+@given(KINDS, ROLES, SIZES, st.integers(0, 1 << 20), st.integers(0, 7), st.booleans())
 def test_in_data(
-    suite: CipherSuite, role: str, sizes: list[int], spot: int, bit: int, together: bool
+    kind: Kind, role: str, sizes: list[int], spot: int, bit: int, together: bool
 ) -> None:
     """What came before is delivered, and nothing of that record and behind it."""
-    one, other = repeatable_pair(suite)
+    one, other = ends_of(kind, repeatable=True)
     run(one, other)
     sender, receiver = (one, other) if role == "client" else (other, one)
     sealed, texts = _records(sender, sizes)
@@ -128,20 +125,20 @@ def test_in_data(
 
 
 @effort(60)
-@given(st.sampled_from(ALL), ROLES, st.binary(min_size=32, max_size=32))
-def test_a_random_that_was_changed(suite: CipherSuite, role: str, random: bytes) -> None:
+@given(KINDS, ROLES, st.binary(min_size=32, max_size=32))
+def test_a_random_that_was_changed(kind: Kind, role: str, random: bytes) -> None:
     """The hellos' random values, changed as a whole: the two ends never have the same keys."""
-    kind = ClientHello if role == "client" else ServerHello
+    hello = ClientHello if role == "client" else ServerHello
     first = {"client": True, "server": True}
 
     def change(who: str, data: bytes) -> bytes:
         if who != role or not first[who]:
             return data
         first[who] = False
-        assert data[_RECORD] == kind.kind
+        assert data[_RECORD] == hello.kind
         return data[: _RECORD + 6] + random + data[_RECORD + 38 :]
 
-    one, other = repeatable_pair(suite)
+    one, other = ends_of(kind, repeatable=True)
     own = (one, other)[role == "server"]
     for side in run(own, (one, other)[role == "client"], change):
         assert side.data == b""

@@ -11,7 +11,7 @@ from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.suites import CipherSuite
 from tlcp.x509.identity import Identity
 
-__all__ = ["repeatable_identity", "repeatable_pair"]
+__all__ = ["fast_seeded", "repeatable_identity", "repeatable_pair"]
 
 
 def repeatable_identity(role: str) -> Identity:
@@ -21,7 +21,7 @@ def repeatable_identity(role: str) -> Identity:
     keys = []
     for key in (known.sign_key, known.enc_key):
         assert isinstance(key, SM2PrivateKey)
-        keys.append(SM2PrivateKey(key.dangerous_scalar(), random=_fast_seeded(role)))
+        keys.append(SM2PrivateKey(key.dangerous_scalar(), random=fast_seeded(role)))
     return Identity(known.sign_cert, keys[0], known.enc_cert, keys[1])
 
 
@@ -29,13 +29,13 @@ def repeatable_pair(suite: CipherSuite, **changes: Any) -> tuple[Connection, Con
     """A client and a server, with changes of both their settings."""
     one = client(
         suites=(suite,),
-        random=_fast_seeded("c"),
+        random=fast_seeded("c"),
         identity=repeatable_identity("client"),
         **changes,
     )
     other = server(
         suites=(suite,),
-        random=_fast_seeded("s"),
+        random=fast_seeded("s"),
         identity=repeatable_identity("server"),
         **changes,
     )
@@ -47,7 +47,7 @@ def _stream(seed: str) -> bytes:
     return seeded(seed)(1 << 14)
 
 
-def _fast_seeded(seed: str) -> Any:
+def fast_seeded(seed: str) -> Any:
     """As ``seeded``, from bytes made once, for as long as they last."""
     known, at = _stream(seed), 0
 
@@ -58,4 +58,5 @@ def _fast_seeded(seed: str) -> Any:
             raise AssertionError("a longer stream of random bytes is needed")
         return known[at - size : at]
 
+    take.repeats = True  # type: ignore[attr-defined]  # says so to whoever has no other source
     return take

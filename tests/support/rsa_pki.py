@@ -56,6 +56,7 @@ def rsa_certificate(
     *,
     hosts: Sequence[str] = HOSTS,
     hash_: hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None = None,
+    now: datetime.datetime | None = None,
 ) -> Certificate:
     """Issue one certificate.
 
@@ -67,8 +68,9 @@ def rsa_certificate(
         issuer_key: signs it.
         hosts: the names of a server.
         hash_: SHA-256 if not said.
+        now: from a day before then it is valid; the system's time if not said.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = now or datetime.datetime.now(datetime.UTC)
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
@@ -123,12 +125,13 @@ class RsaCA:
 
     certificate: Certificate
     key: rsa.RSAPrivateKey
+    now: datetime.datetime | None = None
 
     @classmethod
-    def create(cls, name: str = "An RSA root CA") -> RsaCA:
-        """Make a root of this name."""
+    def create(cls, name: str = "An RSA root CA", *, now: datetime.datetime | None = None) -> RsaCA:
+        """Make a root of this name; it and what it issues is valid at ``now``."""
         key = rsa_key(name)
-        return cls(rsa_certificate(name, key.public_key(), "ca", name, key), key)
+        return cls(rsa_certificate(name, key.public_key(), "ca", name, key, now=now), key, now)
 
     @property
     def trust(self) -> TrustStore:
@@ -140,8 +143,9 @@ class RsaCA:
         files: dict[str, bytes] = {}
         for use in ("sign", "enc"):
             key = rsa_key(f"{name} {use}")
+            issuer = self.certificate.common_name
             made = rsa_certificate(
-                name, key.public_key(), use, self.certificate.common_name, self.key, hosts=hosts
+                name, key.public_key(), use, issuer, self.key, hosts=hosts, now=self.now
             )
             files |= {f"{use}.crt": pem(made), f"{use}.key": rsa_key_pem(key)}
         identity = Identity.from_pem(*(files[end] for end in FILES))
