@@ -82,6 +82,23 @@ def test_a_request_goes_to_the_ca_and_an_envelope_comes_back(ca: Path, tmp_path:
     assert other.dns_names == ("b.example",)
 
 
+def test_hosts_that_no_client_matches_are_neither_asked_for_nor_given(
+    ca: Path, tmp_path: Path
+) -> None:
+    for host in ("*", "*.com", "256.1.1.1"):
+        refused = tlcp("pki", "csr", tmp_path, "server", "--host", host, code=2).output
+        assert f"no certificate is issued for the host {host!r}" in refused
+        assert (
+            "no certificate is issued"
+            in tlcp("pki", "issue", ca, "x", "--host", host, code=2).output
+        )
+    assert not (tmp_path / "server.sign.key").exists()
+    tlcp("pki", "csr", tmp_path, "server", "--host", "*.a.example")
+    refused = tlcp("pki", "sign", ca, tmp_path / "server.csr", "--host", "*", code=2).output
+    assert "no certificate is issued for the host '*'" in refused
+    tlcp("pki", "sign", ca, tmp_path / "server.csr")
+
+
 def test_a_request_with_a_key_that_is_there(ca: Path, tmp_path: Path) -> None:
     tlcp("pki", "issue", ca, "old")
     tlcp("pki", "csr", tmp_path, "new", "--key", ca / "old.sign.key")

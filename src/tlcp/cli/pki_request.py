@@ -25,6 +25,7 @@ from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.pki.build import build_name
 from tlcp.pki.csr import build_csr, csr_pem, read_csr
 from tlcp.pki.files import write_files
+from tlcp.pki.hosts import names_of_hosts
 from tlcp.x509.certificate import load_pem_certificates
 
 __all__ = ["csr", "sign"]
@@ -61,6 +62,7 @@ def csr(
     """
     written = (f"{name}.csr",) if key_file else (f"{name}.csr", f"{name}.sign.key")
     force = keep(directory, written, force)
+    names_of_hosts(hosts)  # what the CA would refuse is not asked for
     key = load_private_key(read_file(key_file)) if key_file else SM2PrivateKey.generate()
     request = build_csr(
         subject=build_name(cn or name, organization=org, country=country),

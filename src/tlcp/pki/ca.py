@@ -35,10 +35,10 @@ from tlcp.pki.build import (
     key_identifier,
     key_usage,
     status_urls,
-    subject_alternative_name,
 )
 from tlcp.pki.csr import CertificateRequest
 from tlcp.pki.files import write_files
+from tlcp.pki.hosts import names_of_hosts
 from tlcp.x509.certificate import Certificate, load_pem_certificates
 from tlcp.x509.dn import canonical_name
 from tlcp.x509.identity import Identity
@@ -244,7 +244,7 @@ class CertificateAuthority:
         Spec: GB/T 38636-2020 6.4.5.3
         """
         subject = build_name(name, organization=organization, country=country)
-        names = subject_alternative_name(hosts)
+        names = names_of_hosts(hosts)
         period = _period(now, lifetime_days)
         sign_key, enc_key = (SM2PrivateKey.generate(random=self.random) for _ in range(2))
         pair = self._pair(subject, names, sign_key.public_point, enc_key.public_point, period)
@@ -281,7 +281,7 @@ class CertificateAuthority:
                 f"the certificate request asks for the name of this CA, {self.certificate}; "
                 "make one for another name"
             )
-        names = request.names if hosts is None else subject_alternative_name(hosts)
+        names = request.names if hosts is None else names_of_hosts(hosts)
         key = SM2PrivateKey.generate(random=self.random)
         sign_cert, enc_cert = self._pair(
             request.subject,

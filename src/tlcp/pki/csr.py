@@ -21,6 +21,7 @@ from tlcp.crypto.pem import is_pem, split_pem, to_pem
 from tlcp.crypto.sm2 import SM2PublicKey
 from tlcp.errors import ConfigError
 from tlcp.pki.build import Extension, extension_der, public_key_info, subject_alternative_name
+from tlcp.pki.hosts import names_of_hosts
 from tlcp.pki.signing import Signer, sign_tbs, signature_algorithm, tlv
 from tlcp.x509.der import (
     SM2_SIGN_WITH_SM3,
@@ -120,7 +121,8 @@ class CertificateRequest:
             if not _is_sound(name):
                 raise ConfigError(
                     f"the certificate request asks for {str(name.value)[:_SHOWN]!r}, which is "
-                    f"written as no {_KINDS[type(name)]} is; say with --host what it shall get"
+                    f"written as no {_KINDS[type(name)]} is that a client could match; "
+                    "say with --host what it shall get"
                 )
 
     @property
@@ -254,7 +256,7 @@ def _is_sound(name: x509.GeneralName) -> bool:
     if isinstance(name, x509.RFC822Name):
         return text.isascii() and text.isprintable() and " " not in text and "@" in text[1:-1]
     try:
-        made = subject_alternative_name([text])
+        made = names_of_hosts([text])
     except ConfigError:
         return False
     return made is not None and list(_alternative(made)) == [name]

@@ -12,10 +12,12 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tlcp.crypto.sm2 import SM2PrivateKey
+from tlcp.pki.hosts import REASONS
 from tlcp.pki.lint_findings import (
     ALL,
     ROLES,
     Finding,
+    Severity,
     ends,
     finding,
     leaves_of,
@@ -29,6 +31,7 @@ from tlcp.pki.material import KeyFound, Material
 from tlcp.pki.stacks import STACKS, Stack
 from tlcp.suites import KeyKind
 from tlcp.x509.certificate import Certificate
+from tlcp.x509.names import unmatchable
 from tlcp.x509.usage import can_encrypt, can_sign, looks_swapped
 
 __all__ = ["pair_rules"]
@@ -42,6 +45,8 @@ def pair_rules(material: Material) -> Iterator[Finding]:
     yield from _pair(material)
     for role, end in ends(material):
         yield from _end(role, end.certificate)
+    for certificate in dict.fromkeys(end.certificate for _, end in ends(material)):
+        yield from _unmatched(certificate)
 
 
 def _count(material: Material) -> Iterator[Finding]:
@@ -223,6 +228,28 @@ def _end(role: str, certificate: Certificate) -> Iterator[Finding]:
             yield finding("purpose", "error", stacks, missing=" / ".join(missing), **values)
         elif missing:
             yield finding("purpose", "warning", stacks, missing=missing[0], **values)
+
+
+def _unmatched(certificate: Certificate) -> Iterator[Finding]:
+    """Host names that clients cannot match: refused by those that find no other name either."""
+    names, addresses = certificate.dns_names, certificate.ip_addresses
+    known = {str(address) for address in addresses}  # those stand there as addresses, too
+    for name in dict.fromkeys(names):
+        if (why := unmatchable(name)) is None or name in known:
+            continue
+        lost = [stack for stack in STACKS if not stack.may_find(name)]
+        others = [one for one in lost if addresses or any(map(one.may_find, names))]
+        alone = [one for one in lost if one not in others]
+        titles = ", ".join(stack.title for stack in lost)
+        who = (f"clients of {titles} match no host to it", f"{titles} 的客户端不会与它匹配")
+        if lost == [stack for stack in STACKS if stack.checks_host]:
+            who = ("no client will match a host to it", "没有客户端会与它匹配")
+        values = {"certificate": (name_of(certificate),) * 2, "name": (name,) * 2, "who": who}
+        groups: tuple[tuple[Severity, list[Stack]], ...] = (("error", alone), ("warning", others))
+        for severity, stacks in groups:
+            if stacks:
+                concerned = tuple(stack.name for stack in stacks)
+                yield finding("unmatched-name", severity, concerned, why=REASONS[why], **values)
 
 
 def _alternative(certificate: Certificate) -> x509.SubjectAlternativeName | None:

@@ -250,6 +250,18 @@ WORDS: Final[dict[str, tuple[tuple[str, str], tuple[str, str]]]] = {
             "为服务器证书写入主机名：`tlcp pki issue DIR NAME --host HOST`；客户端证书不需要",
         ),
     ),
+    "unmatched-name": (
+        (
+            "{certificate} has the host name {name}, and {who}: {why}",
+            "issue a server's pair with the names and addresses that clients use: `tlcp pki issue "
+            "DIR NAME --host HOST`; a client needs none",
+        ),
+        (
+            "{certificate} 中有主机名 {name}，{who}：{why}",
+            "为服务器证书写入客户端实际使用的名称和地址：`tlcp pki issue DIR NAME --host HOST`；"
+            "客户端证书不需要",
+        ),
+    ),
     "purpose": (
         (
             "the {role} certificate {certificate} has an extendedKeyUsage without {missing}",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tlcp.x509.certificate import Certificate
+from tlcp.x509.names import Unmatchable, unmatchable
 
 __all__ = ["STACKS", "Stack", "stack_names"]
 
@@ -37,6 +38,9 @@ class Stack:
         empty_constraints: takes an end certificate with basicConstraints that say nothing.
         needs_ca_names: its clients want their CA named in CertificateRequest.
         pair_as_client: its servers take both certificates from a client in the ECC suites.
+        checks_host: its clients look for the server's host in the certificate.
+        odd_names: the kinds of DNS names, of ``names.Unmatchable``, to which its clients match a
+            host all the same.
         single_depth: whether its usual configurations stop at a chain without intermediates.
     """
 
@@ -57,6 +61,8 @@ class Stack:
     needs_ca_names: bool = False
     pair_as_client: bool = True
     single_depth: bool = False
+    checks_host: bool = True
+    odd_names: frozenset[Unmatchable] = frozenset()
 
     def may_sign(self, certificate: Certificate) -> bool:
         """Whether it takes this as a signing certificate, by keyUsage."""
@@ -65,6 +71,11 @@ class Stack:
     def may_encrypt(self, certificate: Certificate) -> bool:
         """Whether it takes this as an encryption certificate, by keyUsage."""
         return self._allows(certificate, self.enc_uses)
+
+    def may_find(self, name: str) -> bool:
+        """Whether its clients match any host to a DNS name of a certificate."""
+        why = unmatchable(name)
+        return why is None or why in self.odd_names or not self.checks_host
 
     def _allows(self, certificate: Certificate, uses: frozenset[str]) -> bool:
         usage = certificate.key_usage
@@ -78,6 +89,7 @@ class Stack:
 STACKS: Final = (
     Stack(
         name="tongsuo",
+        odd_names=frozenset({"partial"}),
         title="Tongsuo",
         sign_uses=frozenset({"digitalSignature", "keyCertSign", "cRLSign"}),
         enc_uses=frozenset({"keyEncipherment", "dataEncipherment"}),
@@ -86,6 +98,7 @@ STACKS: Final = (
     ),
     Stack(
         name="tassl",
+        odd_names=frozenset({"partial"}),
         title="TASSL",
         sign_uses=frozenset({"digitalSignature", "nonRepudiation"}),
         enc_uses=frozenset({"keyEncipherment", "dataEncipherment", "encipherOnly", "decipherOnly"}),
@@ -95,6 +108,7 @@ STACKS: Final = (
     ),
     Stack(
         name="gmssl",
+        checks_host=False,
         title="GmSSL",
         sign_uses=frozenset({"digitalSignature"}),
         enc_uses=frozenset({"keyEncipherment"}),
@@ -107,9 +121,16 @@ STACKS: Final = (
         needs_ca_names=True,
         pair_as_client=False,
     ),
-    Stack(name="gotlcp", title="gotlcp", names_in_both=True, purposes=True),
+    Stack(
+        name="gotlcp",
+        title="gotlcp",
+        odd_names=frozenset({"bare", "wide"}),
+        names_in_both=True,
+        purposes=True,
+    ),
     Stack(
         name="kona",
+        odd_names=frozenset({"wide", "partial"}),
         title="Kona",
         sign_uses=frozenset({"digitalSignature"}),
         enc_uses=frozenset({"keyEncipherment", "dataEncipherment", "keyAgreement"}),

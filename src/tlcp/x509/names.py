@@ -14,16 +14,21 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.x509.certificate import Certificate
 
-__all__ = ["match_host", "parse_host", "to_a_labels"]
+__all__ = ["Unmatchable", "match_host", "parse_host", "to_a_labels", "unmatchable"]
+
+#: Why no host can match a dNSName: it is "*" alone, or "*" over a single label; it has a "*"
+#: elsewhere; its last label is a number; it is no DNS name at all.
+Unmatchable = Literal["bare", "wide", "partial", "number", "characters"]
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 # No top-level domain is a number; resolvers take such a name for IPv4.  WHATWG URL 3.5
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_LONGEST: Final = 253  # characters of a DNS name, RFC 1035 2.3.4 without the root
 _SHOWN: Final = 8  # how many names an error lists
 _SHOWN_CHARACTERS: Final = 253  # of each, which may be of any length
 
@@ -69,6 +74,23 @@ def parse_host(host: str) -> str | ipaddress.IPv4Address | ipaddress.IPv6Address
     return _as_number(host, name) if _NUMBER.fullmatch(name.rpartition(".")[2]) else name
 
 
+def unmatchable(name: str) -> Unmatchable | None:
+    """Why ``match_host`` finds no host for a dNSName of a certificate; None = there are some.
+
+    Spec: RFC 9525 6.3
+    """
+    if name == "*":
+        return "bare"
+    rest = name.removeprefix("*.")
+    if "*" in rest:
+        return "partial"
+    if len(name) > _LONGEST or not all(map(_LABEL.fullmatch, rest.split("."))):
+        return "characters"
+    if _NUMBER.fullmatch(rest.rpartition(".")[2].lower()):
+        return "number"
+    return "wide" if rest != name and "." not in rest else None
+
+
 def _as_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     text = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
@@ -99,7 +121,7 @@ def _as_dns_name(host: str) -> str:
         ascii_name = to_a_labels(host).removesuffix(".")
     except ValueError as error:
         raise ConfigError(f"the host name {host!r} cannot be written as a DNS name") from error
-    if len(ascii_name) > 253 or not all(map(_LABEL.fullmatch, ascii_name.split("."))):
+    if len(ascii_name) > _LONGEST or not all(map(_LABEL.fullmatch, ascii_name.split("."))):
         raise ConfigError(
             f"the host name {host!r} is not a DNS name: its labels are 1 to 63 letters, digits, "
             "'-' or '_'; give it without port, scheme or wildcard"

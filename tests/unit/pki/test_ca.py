@@ -107,6 +107,25 @@ def test_strings_are_printable_for_the_country_and_utf8_for_the_rest(
         assert b"\x0c" + bytes([len(text.encode())]) + text.encode() in cert.subject_der
 
 
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("*", "at least two labels must follow"),
+        ("*.com", "at least two labels must follow"),
+        ("w*.example.com", "must be the whole first label"),
+        ("256.1.1.1", "ends in a number"),
+        ("127.1", "ends in a number"),
+        (".".join(["a" * 60] * 5), "at most 253 characters"),
+        ("a:443", "without port and scheme"),
+    ],
+)
+def test_no_pair_is_issued_for_a_host_that_no_client_matches(
+    ca: CertificateAuthority, host: str, why: str
+) -> None:
+    with pytest.raises(ConfigError, match=why):
+        ca.issue_pair("x", ["localhost", host], now=NOW)
+
+
 def test_no_hosts_give_no_subject_alternative_name(ca: CertificateAuthority) -> None:
     pair = ca.issue_pair("client", now=NOW)
     assert "subjectAltName" not in extensions(pair.sign_cert)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import ipaddress
 import os
 import subprocess
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from peers import libtongsuo as lt
 from peers.gmssl import find_gmssl
+from support.openssl import openssl
 from support.rsa_pki import rsa_certificate, rsa_key
 from tlcp.crypto.keyfile import dump_private_key
 from tlcp.crypto.pkcs12 import Entry, dump_pkcs12
@@ -272,6 +274,57 @@ def test_usage_of_the_signing_certificate(uses: tuple[str, ...], refuse: set[str
 def test_usage_of_the_encryption_certificate(uses: tuple[str, ...], refuse: set[str]) -> None:
     report = look([sign(HOSTS)], [enc(key_usage(*uses), HOSTS)])
     assert refusing(report).get("enc-usage", set()) == refuse
+
+
+CLIENTS_THAT_LOOK = ALL - {"gmssl"}
+
+
+@pytest.mark.parametrize(
+    ("names", "errors", "warnings"),
+    [
+        (["a.example"], set(), set()),
+        (["*.b.example"], set(), set()),
+        (["256.1.1.1"], CLIENTS_THAT_LOOK, set()),
+        (["256.1.1.1", "a.example"], set(), CLIENTS_THAT_LOOK),
+        (["*.example"], {"tongsuo", "tassl", "tlcp"}, set()),
+        (["*.example", "a.example"], set(), {"tongsuo", "tassl", "tlcp"}),
+        (["*"], {"tongsuo", "tassl", "kona", "tlcp"}, set()),
+        (["w*.b.example"], {"gotlcp", "tlcp"}, set()),
+    ],
+    ids=lambda value: "+".join(sorted(value)),
+)
+def test_host_names_that_no_client_matches(
+    names: list[str], errors: set[str], warnings: set[str]
+) -> None:
+    hosts: Extension = (x509.SubjectAlternativeName([x509.DNSName(one) for one in names]), False)
+    report = look([sign(SIGN, hosts)], [enc(ENC, hosts)])
+    assert refusing(report).get("unmatched-name", set()) == errors
+    found = [one for one in report.findings if one.rule == "unmatched-name"]
+    assert {one for f in found if f.severity == "warning" for one in f.stacks} == warnings
+    assert len(found) <= 1  # said once for both certificates
+    for one in found:
+        assert names[0] in one.text("en")
+        assert names[0] in one.text("zh")
+        assert ("no client will match" in one.text("en")) == (names[0] == "256.1.1.1")
+        assert ("没有客户端" in one.text("zh")) == (names[0] == "256.1.1.1")
+
+
+def test_an_address_that_stands_there_as_a_name_too_is_no_finding() -> None:
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    names = x509.SubjectAlternativeName([x509.DNSName("127.0.0.1"), address])
+    report = look([sign(SIGN, (names, False))], [enc(ENC, (names, False))])
+    assert "unmatched-name" not in {one.rule for one in report.findings}
+
+
+@pytest.mark.parametrize("name", ["*", "*.example", "w*.b.example", "*.b.example"])
+def test_openssl_itself_says_the_same_of_wildcards(name: str, tmp_path: Path) -> None:
+    """Tongsuo and TASSL match names with its code."""
+    (tongsuo,) = [stack for stack in STACKS if stack.name == "tongsuo"]
+    names = x509.SubjectAlternativeName([x509.DNSName(name)])
+    (tmp_path / "x.pem").write_bytes(pem(sign(SIGN, (names, False))))
+    host = name.replace("*", "x")
+    told = openssl("x509", "-in", tmp_path / "x.pem", "-noout", "-checkhost", host)
+    assert ("does match" in told) == tongsuo.may_find(name)
 
 
 def test_without_key_usage_everything_goes() -> None:

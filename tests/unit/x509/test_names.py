@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 
 import pytest
 
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
-from tlcp.x509.names import _matches, match_host, parse_host
+from tlcp.x509.names import _matches, match_host, parse_host, unmatchable
 from unit.x509.minting import mint_leaf
 
 
@@ -62,6 +63,45 @@ def test_matching_names(pattern: str, host: str) -> None:
 )
 def test_names_that_do_not_match(pattern: str, host: str) -> None:
     assert outcome([pattern], host) == "HOSTNAME_MISMATCH"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("localhost", None),
+        ("example.com", None),
+        ("*.example.com", None),
+        ("EXAMPLE.com", None),
+        ("1.example", None),
+        ("a" * 63 + ".example", None),
+        ("*", "bare"),
+        ("*.com", "wide"),
+        ("w*.example.com", "partial"),
+        ("www.*.com", "partial"),
+        ("*.*.com", "partial"),
+        ("256.1.1.1", "number"),
+        ("127.0.0.1", "number"),
+        ("*.1.1.1", "number"),
+        ("a.0X7f", "number"),
+        ("", "characters"),
+        ("*.", "characters"),
+        ("example.com.", "characters"),
+        ("a b", "characters"),
+        ("a..b", "characters"),
+        ("a" * 64 + ".example", "characters"),
+        ("a." * 127, "characters"),
+        ("\u212a.example", "characters"),
+    ],
+)
+def test_names_to_which_no_host_matches_are_told(name: str, why: str | None) -> None:
+    """Also by matching: hosts made of the name itself match if, and only if, nothing is wrong."""
+    assert unmatchable(name) == why
+    matched = False
+    for host in (name, name.rstrip("."), name.replace("*", "x"), name.lower()):
+        with contextlib.suppress(ConfigError):
+            wanted = parse_host(host)
+            matched |= isinstance(wanted, str) and _matches(name, wanted)
+    assert matched == (why is None)
 
 
 @pytest.mark.parametrize(
