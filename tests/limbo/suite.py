@@ -32,21 +32,25 @@ class TestCase:
     """One chain and what is to come of it.
 
     Attributes:
-        id, features, description: as in the file; features may be empty.
+        id, features, importance, description: as in the file; features may be empty.
+        conflicts_with: ids of cases that no verifier can agree with beside this one.
         peer_is_server: validation_kind.
         peer, trusted, intermediates: certificates, PEM.
         moment: of validation; None = now.
         key_usage, extended_key_usage, signature_algorithms: what is asked for.
         valid: the expected result.
         names: whom the peer is to be, all of them.
-        depth: the most intermediates; None = as many as the verifier likes.
-        crls: as in the file.
+        depth: the most intermediates between the peer and the anchor, self-issued ones not counted;
+            None = as many as the verifier likes.
+        crls: as in the file; with any, the whole path must be covered.
     """
 
     __test__ = False  # pytest, it is not one of yours
 
     id: str
     features: tuple[str, ...]
+    importance: str
+    conflicts_with: tuple[str, ...]
     description: str
     peer_is_server: bool
     peer: bytes
@@ -88,6 +92,8 @@ def _case(item: Mapping[str, Any], at: int) -> TestCase:
         return TestCase(
             id=item["id"],
             features=tuple(item.get("features") or ()),
+            importance=item.get("importance") or "undetermined",
+            conflicts_with=tuple(item.get("conflicts_with") or ()),
             description=item.get("description") or "",
             peer_is_server=_one_of(item["validation_kind"], "SERVER", "CLIENT"),
             peer=item["peer_certificate"].encode(),
