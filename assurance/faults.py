@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import collections
-import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from assurance.children import Child
 from assurance.figures import Result, Tell
@@ -18,55 +17,70 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from assurance import faults_clock, faults_killed
 from assurance.faults_judge import is_harmless, judged
+from assurance.faults_scenes import Scene, scenes
 from assurance.faults_wire import FAULTS, MOST_S, Fault, Run, cross
-from support.sockets import client_context, server_context
 
 __all__ = ["TITLE", "run"]
 
 TITLE: Final = "Faults: wires that fail, processes that are killed, clocks that jump"
 
 _PROCESSES: Final = 2
-_THREADS: Final = 24
-_SHORT_STRIDE: Final = 61  # of bytes, in the short form
-_LOOP_STRIDES: Final = (293, 7)  # of asyncio's ends, short and long
+_THREADS: Final = 32
 _SHOWN: Final = 10  # failures
+_STRIDES: Final = {"sockets": 61, "asyncio": 293}  # of bytes, in the short form
+#: Which of the scenes, and what happens there.
+Case = tuple[int, Fault]
 
 
 def run(*, long: bool, tell: Tell) -> Result:
     """The long form takes every byte, the short one a sample."""
-    result = Result()
-    contexts = client_context(), server_context()
-    good = cross(Fault("none", "client", 0), contexts, loops=False)
-    result.failures += judged(good, loops=False)
-    for loops in (False, True):
-        stride = _LOOP_STRIDES[long] if loops else (1 if long else _SHORT_STRIDE)
-        faults = list(_faults(good, stride))
-        ends = "asyncio" if loops else "sockets"
-        tell(f"{len(faults)} faults of the wire between two ends on {ends}")
-        _wire(result, faults, contexts, ends)
-    result.notes.append(
+    result, known = Result(), scenes()
+    bytes_of = dict[str, int]()
+    cases: dict[str, list[Case]] = {"sockets": [], "asyncio": []}
+    for number, scene in enumerate(known):
+        good = cross(Fault("none", "client", 0), scene.contexts, loops=False)
+        result.failures += judged(good, loops=False, resumes=scene.resumes)
+        bytes_of[scene.name] = sum(map(len, good.sent.values()))
+        for ends, found in cases.items():
+            every = ends == "sockets" and number == 0
+            stride = 1 if long else _STRIDES[ends] * (1 if number == 0 else 2)
+            found += [(number, fault) for fault in _faults(good, stride, every=every)]
+    for ends, found in cases.items():
+        tell(f"{len(found)} faults of the wire between two ends on {ends}")
+        _wire(result, found, known, ends)
+    result.notes += [
+        f"every fault at every byte: {known[0].name}, on sockets. In the other handshakes, and on "
+        "asyncio, a changed byte at every place, and the other faults in turns, one at each",
+        "what must end a connection is told by kind and place of the fault: a record whose check "
+        "fails, a header, or what a damaged message can mean; whoever refuses must have told "
+        "the other, by the alert of its error",
         "asyncio closes without sending the alert that its TLS object has made, whoever implements "
-        "TLS (python/cpython#98078): its peers see a reset"
-    )
-    result.add("bytes of the connection", sum(good.sent.values()))
+        "TLS (python/cpython#98078): its peers see a reset",
+    ]
+    for name, size in bytes_of.items():
+        result.add(f"bytes of a connection: {name}", size)
     result.add("kinds of faults of the wire", len(FAULTS))
     faults_killed.run(result, tell, long=long)
     faults_clock.run(result, tell)
     return result
 
 
-def _faults(good: Run, stride: int) -> Iterator[Fault]:
-    for kind, sender in itertools.product(FAULTS, ("client", "server")):
-        # each kind begins elsewhere, so that a sample meets all parts
-        first = (FAULTS.index(kind) * 7) % stride
-        for offset in range(first, good.sent[sender], stride):
-            yield Fault(kind, sender, offset)
+def _faults(good: Run, stride: int, *, every: bool) -> Iterator[Fault]:
+    """At every place, or at some: all kinds, or a changed byte and one more in turns."""
+    others = [kind for kind in FAULTS if kind != "corrupt"]
+    for sender in ("client", "server"):
+        for count, offset in enumerate(range(0, len(good.sent[sender]), stride)):
+            for number, kind in enumerate(FAULTS if every else ("corrupt", others[count % 8])):
+                # in a sample each kind is elsewhere, so that all parts are met
+                at = offset + number * 7 % stride
+                if at < len(good.sent[sender]):
+                    yield Fault(kind, sender, at)
 
 
-def _wire(result: Result, faults: list[Fault], contexts: Any, ends: str) -> None:
+def _wire(result: Result, cases: list[Case], known: Sequence[Scene], ends: str) -> None:
     loops = ends == "asyncio"
-    shares = [faults[n::_PROCESSES] for n in range(_PROCESSES)]
-    children = [Child(_work, share, contexts, loops) for share in shares]
+    shares = [cases[n::_PROCESSES] for n in range(_PROCESSES)]
+    children = [Child(_work, share, known, loops) for share in shares]
     told = collections.Counter[str]()
     failures: list[str] = []
     slowest = 0.0
@@ -77,8 +91,8 @@ def _wire(result: Result, faults: list[Fault], contexts: Any, ends: str) -> None
         failures += wrong
         slowest = max(slowest, longest)
     result.failures += [f"{ends}: {failure}" for failure in failures[:_SHOWN]]
-    survived = len(faults) - told["failed"]
-    result.add(f"{ends}: faults of the wire survived", survived, least=len(faults))
+    survived = len(cases) - told["failed"]
+    result.add(f"{ends}: faults of the wire survived", survived, least=len(cases))
     result.add(f"{ends}: of them ended both ends well", told["harmless"])
     result.add(f"{ends}: slowest end", slowest, "s", most=MOST_S)
     for name, count in sorted(told.items()):
@@ -86,12 +100,18 @@ def _wire(result: Result, faults: list[Fault], contexts: Any, ends: str) -> None
             result.add(f"{ends}: ended with {name[6:]}", count)
 
 
-def _work(pipe: Pipe, faults: list[Fault], contexts: Any, loops: bool) -> None:
+def _work(pipe: Pipe, cases: list[Case], known: Sequence[Scene], loops: bool) -> None:
     """Run a share, and say (counts, failures, the slowest end's seconds)."""
     counted, failures, slowest = collections.Counter[str](), list[str](), 0.0
+
+    def one(case: Case) -> tuple[Run, list[str]]:
+        scene = known[case[0]]
+        seen = cross(case[1], scene.contexts, loops=loops)
+        wrong = judged(seen, loops=loops, resumes=scene.resumes)
+        return seen, [f"{scene.name}: {what}" for what in wrong]
+
     with ThreadPoolExecutor(_THREADS) as pool:
-        for seen in pool.map(lambda fault: cross(fault, contexts, loops=loops), faults):
-            wrong = judged(seen, loops=loops)
+        for seen, wrong in pool.map(one, cases):
             counted["failed"] += bool(wrong)
             counted["harmless"] += is_harmless(seen)
             failures += wrong

@@ -21,7 +21,17 @@ from typing import Final, NamedTuple
 from support.ends import HOST
 from tlcp.context import TLCPContext
 
-__all__ = ["FAULTS", "MESSAGES", "MOST_S", "TIMEOUT_S", "End", "Fault", "Run", "cross"]
+__all__ = [
+    "FAULTS",
+    "MESSAGES",
+    "MOST_S",
+    "TIMEOUT_S",
+    "Contexts",
+    "End",
+    "Fault",
+    "Run",
+    "cross",
+]
 
 #: What the wire does from one byte on; "none" for a good connection.
 FAULTS: Final = (
@@ -36,6 +46,8 @@ _READ_BYTES: Final = 1 << 16
 _ACK_BYTES: Final = 4
 _LINGER: Final = struct.pack("ii", 1, 0)  # closing resets
 
+#: The client's and the server's.
+Contexts = tuple[TLCPContext, TLCPContext]
 _Work = Callable[[socket.socket, TLCPContext, "End"], None]
 
 #: What the client sends: enough for a record of its own each, and all different.
@@ -62,6 +74,7 @@ class End:
 
     Attributes:
         completed: the handshake was through.
+        resumed: it continued a session; None where the end cannot tell.
         sent: messages that the client has sent.
         closed: the other end's close_notify came.
         data: what was received: the server's messages, or the client's acknowledgements.
@@ -70,6 +83,7 @@ class End:
     """
 
     completed: bool = False
+    resumed: bool | None = None
     sent: int = 0
     closed: bool = False
     data: list[bytes] = field(default_factory=list)
@@ -84,14 +98,18 @@ class Run:
     Attributes:
         fault: what the wire did.
         client, server: what came of it.
-        sent: bytes that each sender sent.
+        sent: what each sender sent.
+        given: what of it was passed on to the other end, and what instead.
+        prompt: how much of what was given came before anybody's time can have been over.
         ended: no end hangs.
     """
 
     fault: Fault
     client: End
     server: End
-    sent: dict[str, int]
+    sent: dict[str, bytes]
+    given: dict[str, bytes]
+    prompt: int
     ended: bool
 
 
@@ -100,11 +118,15 @@ class _Wire:
 
     def __init__(self, client: socket.socket, server: socket.socket, fault: Fault) -> None:
         self.ends = {"client": client, "server": server}
-        self.fault, self.sent = fault, {"client": 0, "server": 0}
+        self.fault = fault
+        self.sent = {"client": bytearray(), "server": bytearray()}
+        self.given = {"client": bytearray(), "server": bytearray()}
         self._open = {"client", "server"}  # senders that have not ended
         self._muted = False  # nothing of the faulty sender passes any more
         self._held = b""
         self._broken = False
+        self._hit_at: float | None = None
+        self.prompt = 0  # bytes given of the faulty sender soon after the fault
 
     def run(self, deadline: float) -> None:
         """Until both senders have ended, or the time is over."""
@@ -131,18 +153,24 @@ class _Wire:
             self._open.discard(sender)
             self._shut(_other(sender))
             return
-        at, size = self.sent[sender], len(data)
-        self.sent[sender] += size
+        at, size = len(self.sent[sender]), len(data)
+        self.sent[sender] += data
         hit = sender == self.fault.sender and at <= self.fault.offset < at + size
         if sender == self.fault.sender and self._muted:
             return
         if hit and self.fault.kind != "none":
+            self._hit_at = time.monotonic()
             self._fail(sender, data, self.fault.offset - at)
         else:
             self._give(sender, data)
             self._release()
 
     def _give(self, sender: str, data: bytes) -> None:
+        self.given[sender] += data
+        if sender == self.fault.sender and (
+            self._hit_at is None or time.monotonic() < self._hit_at + TIMEOUT_S / 2
+        ):
+            self.prompt = len(self.given[sender])
         try:
             self.ends[_other(sender)].sendall(data)
         except OSError:  # that end has gone; its own error says why
@@ -163,7 +191,8 @@ class _Wire:
         head, block, rest = data[:at], data[at : at + _BLOCK_BYTES], data[at + _BLOCK_BYTES :]
         match self.fault.kind:
             case "corrupt":
-                self._give(sender, head + bytes((data[at] ^ (1 << at % 8),)) + data[at + 1 :])
+                changed = data[at] ^ (1 << self.fault.offset % 8)
+                self._give(sender, head + bytes((changed,)) + data[at + 1 :])
             case "reorder":
                 self._give(sender, head + rest)
                 self._held = block  # behind what comes next
@@ -205,7 +234,7 @@ def _tcp_pair() -> tuple[socket.socket, socket.socket]:
     return one, other
 
 
-def cross(fault: Fault, contexts: tuple[TLCPContext, TLCPContext], *, loops: bool) -> Run:
+def cross(fault: Fault, contexts: Contexts, *, loops: bool) -> Run:
     """Run one connection over a wire with this fault.
 
     Args:
@@ -229,7 +258,9 @@ def cross(fault: Fault, contexts: tuple[TLCPContext, TLCPContext], *, loops: boo
     for thread in threads:
         thread.join(max(0.0, begin + MOST_S - time.monotonic()))
     ended = not any(thread.is_alive() for thread in threads)
-    return Run(fault, client, server, wire.sent, ended)
+    sent, given = ({who: bytes(data) for who, data in streams.items()}
+                   for streams in (wire.sent, wire.given))  # fmt: skip
+    return Run(fault, client, server, sent, given, wire.prompt, ended)
 
 
 def _end(work: _Work, sock: socket.socket, context: TLCPContext, seen: End) -> None:
@@ -252,7 +283,7 @@ def _client(sock: socket.socket, context: TLCPContext, seen: End) -> None:
         suppress_ragged_eofs=False,
     ) as stream:
         stream.do_handshake()
-        seen.completed = True
+        seen.completed, seen.resumed = True, stream.session_reused
         for message in MESSAGES:
             stream.sendall(message)
             seen.sent += 1
@@ -272,7 +303,7 @@ def _server(sock: socket.socket, context: TLCPContext, seen: End) -> None:
         sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
     ) as stream:
         stream.do_handshake()
-        seen.completed = True
+        seen.completed, seen.resumed = True, stream.session_reused
         waiting, size = b"", len(MESSAGES[0])
         while data := stream.recv(_READ_BYTES):
             waiting += data

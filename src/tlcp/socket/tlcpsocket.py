@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tlcp.dialects import Dialect
-from tlcp.errors import HandshakeTimeout, TLCPError, WantWriteError
+from tlcp.errors import HandshakeTimeout, TLCPError, TruncatedError, WantWriteError
 from tlcp.events import HandshakeCompleted
 from tlcp.sessions.client import TLCPSession, check_session
 from tlcp.socket.transport import ObjectSocket
@@ -102,8 +102,8 @@ class TLCPSocket(ObjectSocket):
         """Whether there is a peer.
 
         Raises:
-            TLCPError: there was one, and it left bytes. They must not be read as if they had come
-                over TLCP.
+            TruncatedError: there was one, and it left bytes. They must not be read as if they had
+                come over TLCP.
         """
         try:
             self._port = _port_of(socket.socket.getpeername(self))
@@ -120,7 +120,12 @@ class TLCPSocket(ObjectSocket):
         finally:
             socket.socket.settimeout(self, self._seconds)
         if left:
-            raise TLCPError("the peer closed before the handshake and left data behind")
+            role = "server" if self.server_side else "client"
+            raise TruncatedError(
+                "the peer closed before the handshake and left data behind",
+                expected="a connection that is still open",
+                hint="It has not waited for us, or it was reset",
+            ).at(role, "")
         return False
 
     def _begin(self) -> None:
