@@ -14,17 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from chains import der
 from chains.case import Case, Problem
-from chains.making import DAY, NOW, leaf, name_der, root
+from chains.making import DAY, NOW, ca, leaf, name_der, root
+from revocation.making import ask, certificate, crl
 from tlcp.errors import CertificateVerifyError
+from tlcp.pki.crl import Revocation
 from tlcp.x509.certificate import Certificate
 
 PAGE = (Path(__file__).parents[2] / "docs" / "verification.md").read_text("utf-8")
+PAGE_ZH = (Path(__file__).parents[2] / "docs" / "verification.zh.md").read_text("utf-8")
 SERIAL = der.integer(int.from_bytes(hashlib.sha256(b"leaf").digest()[:8]) + 1)
 BEGIN, END = der.time(NOW - DAY), der.time(NOW + DAY)
-_BAD = Problem.MALFORMED
+_BAD, _SAN = Problem.MALFORMED, "SubjectAlternativeName"
 
 
 def extension(dotted: str, value: bytes | str, *, critical: bool | None = False) -> dict[str, Any]:
@@ -56,8 +60,14 @@ ODDITIES: tuple[tuple[str, Mapping[str, Any], Problem | None], ...] = (
     ("key identifiers of any length", {"ski": b"k" * 64, "aki": b"a"}, None),
     ("no key identifiers", {"ski": None, "aki": None}, None),
     ("critical key identifiers", {"critical": ("SubjectKeyIdentifier",)}, None),
-    ("basicConstraints that are not critical", {"ca": False,
-     "critical": ("-BasicConstraints",)}, None),
+    ("key identifiers that name another key", {"ski": b"other"}, None),
+    ("key identifiers that name another key", {"aki": b"other"}, None),
+    ("basicConstraints of a CA that are not critical",
+     {"above": {"critical": ("-BasicConstraints",)}}, None),
+    ("CAs without keyUsage", {"above": {"uses": None}}, None),
+    ("a CA certificate at the end of a chain", {"ca": True}, None),
+    ("keyCertSign in what is no CA", {"uses": ("digitalSignature", "keyCertSign")}, None),
+    ("a path length where keyUsage lacks keyCertSign", {"ca": True, "path_length": 0}, None),
     ("keyUsage that is not critical", {"critical": ("-KeyUsage",)}, None),
     ("a FALSE written out in basicConstraints", extension("2.5.29.19", "3003010100"), None),
     ('a FALSE written out for "not critical"', extension("1.2.3.4", b"x", critical=None), None),
@@ -73,6 +83,23 @@ ODDITIES: tuple[tuple[str, Mapping[str, Any], Problem | None], ...] = (
     ("serial numbers that are zero or negative", {"der": ((SERIAL, b"\2\1\0"),)}, None),
     ("serial numbers that are zero or negative", {"der": ((SERIAL, b"\2\1\x80"),)}, None),
     ("an empty subjectAltName", names(), None),
+    ("a critical subjectAltName beside a subject", {"critical": (_SAN,)}, None),
+    ("an empty subject and a subjectAltName that is not critical", {"dn": "-"}, None),
+    ("neither a subject nor a subjectAltName", {"dn": "-", "san": ()}, None),
+    ("nameConstraints, policyConstraints or inhibitAnyPolicy that are not critical",
+     {"above": {"permit": ("dns:example",), "critical": ("-NameConstraints",)}}, None),
+    ("nameConstraints, policyConstraints or inhibitAnyPolicy that are not critical",
+     {"above": {"no_mapping": 0, "critical": ("-PolicyConstraints",)}}, None),
+    ("nameConstraints, policyConstraints or inhibitAnyPolicy that are not critical",
+     {"above": {"no_any": 0, "critical": ("-InhibitAnyPolicy",)}}, None),
+    ("a DNS name with a leading period in nameConstraints",
+     {"above": {"permit": ("dns:.example",)}}, None),
+    ("empty lists of distribution points, of access descriptions or of the issuer's other names",
+     extension("2.5.29.31", "3000"), None),
+    ("empty lists of distribution points, of access descriptions or of the issuer's other names",
+     extension("1.3.6.1.5.5.7.1.1", "3000"), None),
+    ("empty lists of distribution points, of access descriptions or of the issuer's other names",
+     extension("2.5.29.18", "3000"), None),
     ("an empty list of policies, or a policy twice", extension("2.5.29.32", "3000"), None),
     ("an empty list of policies, or a policy twice",
      extension("2.5.29.32", "300c" + 2 * "3004" "06022a03"), None),
@@ -80,7 +107,12 @@ ODDITIES: tuple[tuple[str, Mapping[str, Any], Problem | None], ...] = (
     ("private extensions, whatever is in them", extension("1.2.156.10260.4.1.1", b"garbage"), None),
     ("a DNS name that is none, which then matches nothing",
      names(der.tlv(0x82, "国密".encode()), der.tlv(0x82, b"a\0b")), None),
+    ("underscores in DNS names", {"san": ("dns:my_host.example",)}, None),
+    ("e-mail addresses and URIs that are none", {"san": ("email:x",)}, None),
+    ("e-mail addresses and URIs that are none", {"san": ("uri:x/y",)}, None),
     ("certificates of version 1 at the end of a chain", {"version": 1}, None),
+    ("extensions in a certificate of version 1",
+     {"version": 1} | extension("1.2.3.4", b"x"), None),
     # what is refused
     ("indefinite lengths, long forms of short lengths, bytes after the end", {}, _BAD),
     ("TRUE as anything but FF", extension("2.5.29.19", "3003010101"), _BAD),
@@ -109,9 +141,48 @@ ODDITIES: tuple[tuple[str, Mapping[str, Any], Problem | None], ...] = (
     ("a wildcard as a name constraint", extension("2.5.29.30", _CONSTRAINT), _BAD),
 )  # fmt: skip
 
+#: What of it is refused of strict chains.
+STRICTLY_REFUSED = {
+    "no key identifiers",
+    "critical key identifiers",
+    "basicConstraints of a CA that are not critical",
+    "CAs without keyUsage",
+    "keyCertSign in what is no CA",
+    "a path length where keyUsage lacks keyCertSign",
+    "an empty subjectAltName",
+    "an empty subject and a subjectAltName that is not critical",
+    "neither a subject nor a subjectAltName",
+    "nameConstraints, policyConstraints or inhibitAnyPolicy that are not critical",
+    "a DNS name with a leading period in nameConstraints",
+    "certificates of version 1 at the end of a chain",
+    "extensions in a certificate of version 1",
+}
+_OTHER_EXTENSION = [(x509.AuthorityKeyIdentifier(b"key", None, None), False)]
+_POINT = x509.IssuingDistributionPoint(
+    None, None, only_contains_user_certs=True, only_contains_ca_certs=False,
+    only_some_reasons=None, indirect_crl=False, only_contains_attribute_certs=False,
+)  # fmt: skip
 
-def verify(more: Mapping[str, Any]) -> None:
-    case = Case("odd", "", [root(), leaf(**more)])
+#: The same of CRLs: a sentence, and what makes such a list.
+CRL_ODDITIES: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    ("CRLs without crlNumber", {"crl_number": None, "extensions": _OTHER_EXTENSION}),
+    ("a critical crlNumber in CRLs",
+     {"crl_number": None, "extensions": [(x509.CRLNumber(7), True)]}),
+    ("CRLs without authorityKeyIdentifier", {}),
+    ("CRLs of version 1", {"crl_number": None}),
+    ("an issuingDistributionPoint of CRLs that is not critical",
+     {"extensions": [(_POINT, False)]}),
+    ("a serial number twice in a CRL", {"twice": True}),
+    ("dates of revocation in the future", {"when": NOW + DAY / 2}),
+)  # fmt: skip
+
+
+def verify(more: Mapping[str, Any], *, strict: bool = False) -> None:
+    of_leaf = {name: value for name, value in more.items() if name != "above"}
+    certs = [root(), leaf(**of_leaf)]
+    if "above" in more:
+        certs = [root(), ca("A", **more["above"]), leaf("A", **of_leaf)]
+    case = Case("odd", "", certs, strict=strict)
     with warnings.catch_warnings():
         # pytest's filters stand before that of the module
         warnings.simplefilter("ignore")
@@ -130,6 +201,36 @@ def test_oddity(sentence: str, more: Mapping[str, Any], problem: Problem | None)
         with pytest.raises(CertificateVerifyError) as caught:
             verify(more)
         assert caught.value.problem is problem
+
+
+@pytest.mark.parametrize(
+    ("sentence", "more"),
+    [pytest.param(*row[:2], id=f"{at}: {row[0]}") for at, row in enumerate(ODDITIES) if not row[2]],
+)
+def test_oddity_in_a_strict_chain(sentence: str, more: Mapping[str, Any]) -> None:
+    if sentence not in STRICTLY_REFUSED:
+        verify(more, strict=True)
+        return
+    with pytest.raises(CertificateVerifyError) as caught:
+        verify(more, strict=True)
+    assert caught.value.problem is Problem.BREAKS_PROFILE
+
+
+@pytest.mark.parametrize(
+    ("sentence", "more"), CRL_ODDITIES, ids=[sentence for sentence, _ in CRL_ODDITIES]
+)
+def test_oddity_of_a_crl(sentence: str, more: Mapping[str, Any]) -> None:
+    chosen = dict(more)
+    times, when = 1 + chosen.pop("twice", False), chosen.pop("when", NOW - DAY)
+
+    def made(serial: int) -> bytes:
+        return crl("sm2", revoked=[Revocation(serial, when)] * times, **chosen)
+
+    leaf_number = certificate("leaf", "sm2").serial_number
+    ask("sm2", lists=(made(leaf_number + 1),))
+    with pytest.raises(CertificateVerifyError) as caught:
+        ask("sm2", lists=(made(leaf_number),))
+    assert caught.value.problem is Problem.REVOKED, sentence
 
 
 @pytest.mark.parametrize("change", ["indefinite", "long form", "after the end"])
@@ -157,7 +258,16 @@ def test_the_page_tells_of_it(sentence: str) -> None:
 def test_the_page_tells_of_nothing_else() -> None:
     body = PAGE.partition("## Oddities that are taken")[2].partition("## The budgets")[0]
     told = {line[2:].split(" (")[0] for line in body.splitlines() if line.startswith("- ")}
-    assert told == {sentence for sentence, _, _ in ODDITIES}
+    assert told == {sentence for sentence, *_ in (*ODDITIES, *CRL_ODDITIES)}
+    marked = {line[2:].split(" (")[0] for line in body.splitlines() if "not when strict" in line}
+    assert marked == STRICTLY_REFUSED
+
+
+def test_the_chinese_page_has_as_many() -> None:
+    page = PAGE_ZH.partition("## 接受的不规范写法")[2].partition("## 工作量上限")[0]
+    lines = [line for line in page.splitlines() if line.startswith("- ")]
+    assert len(lines) == len({sentence for sentence, *_ in (*ODDITIES, *CRL_ODDITIES)})
+    assert sum("严格校验时拒绝" in line for line in lines) == len(STRICTLY_REFUSED)
 
 
 @pytest.mark.parametrize("option", ["default", "error"])
