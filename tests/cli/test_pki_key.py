@@ -75,6 +75,39 @@ def test_it_tells_what_belongs_together(place: Path) -> None:
     assert [c["file"] for c in parts[0]["certificates"]] == [str(place / "server.enc.crt")]
 
 
+def test_it_tells_what_does_not_belong_together(place: Path) -> None:
+    """Exit code 1, so that a script notices it, too."""
+    key, other = place / "server.sign.key", place / "server.enc.crt"
+    told_apart = tlcp(key, other)
+    assert told_apart.exit_code == 1, told_apart.output
+    assert "belongs to  none of the certificates among the files" in told_apart.output
+    assert "key         none of the keys among the files" in told_apart.output
+    as_json = tlcp(key, other, "--json")
+    assert as_json.exit_code == 1
+    assert [part["stray"] for part in json.loads(as_json.stdout)["parts"]] == [True, True]
+    assert tlcp(key, place / "ca.crt").exit_code == 1  # nor is it the CA's
+    # beside its own certificate others do no harm, nor does a CA without its key
+    both = good(key, place / "server.sign.crt", other, place / "ca.crt").output
+    assert "none of the certificates" not in both
+    assert both.count("none of the keys") == 1
+    good(other)
+    good(key)
+
+
+def test_what_cannot_be_told_is_not_told(place: Path) -> None:
+    sealed, envelope = place / "sealed.key", place / "envelope"
+    secret = ("--new-password-file", place / "secret")
+    good(place / "server.sign.key", "--to", "pkcs8", *secret, "--out", sealed)
+    assert "none of" not in good(sealed, place / "server.enc.crt").output  # not opened
+    to = ("--to", "envelope", "--recipient", place / "server.sign.crt", "--out", envelope)
+    good(place / "server.enc.key", *to)
+    # the signing key is there to open the envelope
+    assert (
+        "none of" not in good(envelope, place / "server.sign.key", place / "server.enc.crt").output
+    )
+    assert tlcp(envelope, place / "server.sign.crt").exit_code == 1
+
+
 def test_the_fingerprint_is_that_of_openssl(place: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("needs openssl: apt-get install openssl")

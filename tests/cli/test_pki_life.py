@@ -82,6 +82,16 @@ def test_a_request_goes_to_the_ca_and_an_envelope_comes_back(ca: Path, tmp_path:
     assert other.dns_names == ("b.example",)
 
 
+@pytest.mark.parametrize("content", [b"hello world\n", b"", b"\x30\x03", b"\x30\x82\x01\x00ab"])
+def test_what_is_no_request_is_said_in_our_words(ca: Path, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_bytes(content)
+    refused = tlcp("pki", "sign", ca, file, code=2).output
+    assert f"{file}: this is no certificate request" in refused
+    assert "`tlcp pki csr` makes one" in refused
+    assert "ParseError" not in refused
+
+
 def test_hosts_that_no_client_matches_are_neither_asked_for_nor_given(
     ca: Path, tmp_path: Path
 ) -> None:

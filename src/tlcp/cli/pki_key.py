@@ -98,6 +98,9 @@ def key(
     With --to, write the private keys that they hold in another form. An envelope is opened with
     the signing key among the FILEs. GmSSL 3.1.1 reads --to pkcs8 --cipher sm4-cbc --prf sm3 and
     nothing else.
+
+    Exit code 1 if a private key belongs to none of the certificates that were given, or something
+    cannot be read.
     """
     if (form is None) != (out is None):
         raise click.UsageError("--to and --out go together")
@@ -180,7 +183,30 @@ def _tell(found: Sequence[_Found], as_json: bool, *, password_given: bool) -> Ex
             printer.say(f"{one.file}: {_title(one.part)}")
             printer.pairs(_rows(one, found))
     wrong = [one for one in found if one.part.problem and not _only_locked(one, password_given)]
-    return ExitCode.FINDING if wrong else ExitCode.OK
+    return ExitCode.FINDING if wrong or any(_is_stray(one, found) for one in found) else ExitCode.OK
+
+
+def _is_stray(one: _Found, found: Sequence[_Found]) -> bool:
+    """A private key to none of the certificates, where there are some.
+
+    One that opened an envelope is there for that.
+    """
+    if one.certificate is not None or one.part.kind == "other" or not one.public:
+        return False
+    certificates = {other.public for other in found if other.certificate is not None}
+    opens = isinstance(one.part.key, SM2PrivateKey) and any(
+        other.part.kind == "envelope" and other.key is not None for other in found
+    )
+    return bool(certificates) and one.public not in certificates and not opens
+
+
+def _lacks_key(one: _Found, found: Sequence[_Found]) -> bool:
+    """An end certificate to none of the keys, where there are some and all are known."""
+    certificate = one.certificate
+    if certificate is None or certificate.is_ca or not one.public:
+        return False
+    keys = [other for other in found if other.part.kind in ("private key", "envelope", "bundle")]
+    return bool(keys) and all(key.public not in (b"", one.public) for key in keys)
 
 
 def _only_locked(one: _Found, password_given: bool) -> bool:
@@ -230,6 +256,10 @@ def _relatives(one: _Found, found: Sequence[_Found]) -> Iterator[tuple[str, str]
             if other.certificate is not None:
                 name = other.certificate.subject.rfc4514_string()
                 yield "belongs to", f"{other.file}: {name}, {_use(other.certificate)}"
+        if _is_stray(one, found):
+            yield "belongs to", "none of the certificates among the files"
+    elif _lacks_key(one, found):
+        yield "key", "none of the keys among the files"
     elif any(other.certificate is None for other in same):
         yield "key", ", ".join(str(other.file) for other in same if other.certificate is None)
 
@@ -275,6 +305,7 @@ def _facts(one: _Found, found: Sequence[_Found]) -> dict[str, object]:
         "subject": one.certificate.subject.rfc4514_string() if one.certificate else None,
         "use": _use(one.certificate) if one.certificate else None,
         "certificates": [] if one.certificate else certificates,
+        "stray": _is_stray(one, found) or _lacks_key(one, found),
         "opened": one.key is not None if one.certificate is None else None,
         "problem": one.part.problem or None,
     }

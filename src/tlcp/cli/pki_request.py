@@ -22,6 +22,7 @@ from tlcp.cli.pki_common import (
 )
 from tlcp.crypto.keyfile import dump_private_key, load_private_key
 from tlcp.crypto.sm2 import SM2PrivateKey
+from tlcp.errors import ConfigError
 from tlcp.pki.build import build_name
 from tlcp.pki.csr import build_csr, csr_pem, read_csr
 from tlcp.pki.files import write_files
@@ -114,12 +115,16 @@ def sign(
     the CSR opens it. The CA keeps no copy.
     """
     name = name or request.stem
+    authority = open_ca(directory)
+    data = read_file(request)
+    try:
+        asked = read_csr(data)
+    except ConfigError as error:
+        raise ConfigError(f"{request}: {error}") from error
     force = keep(
         directory, [f"{name}.{part}" for part in ("sign.crt", "enc.crt", "enc.envelope")], force
     )
-    paths = open_ca(directory).sign_request(
-        read_csr(read_file(request)), name, hosts or None, lifetime_days=days, force=force
-    )
+    paths = authority.sign_request(asked, name, hosts or None, lifetime_days=days, force=force)
     sign_cert, enc_cert = (load_pem_certificates(read_file(path))[0] for path in paths[:2])
     facts: dict[str, object] = {
         "files": {path.name: str(path) for path in paths},

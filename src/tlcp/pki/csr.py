@@ -29,6 +29,7 @@ from tlcp.x509.der import (
     ExtensionDer,
     SignatureAlgorithm,
 )
+from tlcp.x509.parsers import in_words
 
 __all__ = ["CertificateRequest", "build_csr", "csr_pem", "read_csr"]
 
@@ -189,6 +190,11 @@ def read_csr(data: bytes) -> CertificateRequest:
     Spec: RFC 2986 4.2; GB/T 32918.2 7.1 with the default ID
     """
     der = _der_of(data)
+    if der[:1] != b"\x30":
+        raise ConfigError(
+            "this is no certificate request: expected PEM with CERTIFICATE REQUEST, or DER, and it "
+            "is neither; is it text, or another file? `tlcp pki csr` makes one"
+        )
     try:
         parsed = x509.load_der_x509_csr(der)
         outer = asn1.decode_der(CertificateDer, der)
@@ -196,7 +202,10 @@ def read_csr(data: bytes) -> CertificateRequest:
         algorithm = outer.signature_algorithm.parse(SignatureAlgorithm).algorithm
         subject, extensions = parsed.subject, parsed.extensions
     except Exception as error:  # the parsers raise ValueError, x509.* and more
-        raise ConfigError(f"this is not a certificate request (RFC 2986): {error}") from None
+        raise ConfigError(
+            f"this is no certificate request (RFC 2986), or a damaged one: {in_words(error)}; "
+            "`tlcp pki csr` makes one"
+        ) from None
     key = _sm2_key(info.key)
     if algorithm != SM2_SIGN_WITH_SM3:
         raise ConfigError(

@@ -40,10 +40,11 @@ from tlcp.x509.der import (
     readable_copy,
 )
 from tlcp.x509.lazy import lazy
+from tlcp.x509.parsers import in_words
 from tlcp.x509.signatures import verify_other_signature, verify_signature
 from tlcp.x509.skeleton import cut_certificate
 
-__all__ = ["Certificate", "first_line", "load_pem_certificates", "readable"]
+__all__ = ["Certificate", "load_pem_certificates", "readable"]
 
 # The parser warns of what the peers' CAs do wrong (serial numbers, lengths of names). No program
 # can do anything about it, and one that makes errors of warnings must not refuse them for it.
@@ -143,7 +144,7 @@ class Certificate:
         except Exception as error:
             # The parser raises ValueError, TypeError, UnsupportedAlgorithm, x509.* and more: to
             # the peer they are all one thing, a certificate that cannot be read.
-            raise _malformed(first_line(error)) from error
+            raise _malformed(in_words(error)) from error
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Certificate cannot be changed ({name})")
@@ -416,7 +417,7 @@ class Certificate:
         try:
             return raw_extensions(self.tbs_der)
         except ValueError as error:
-            raise _malformed(first_line(error)) from error
+            raise _malformed(in_words(error)) from error
 
     # Python
 
@@ -538,12 +539,6 @@ def readable(name: str) -> str:
 def _oid_text(oid: x509.ObjectIdentifier) -> str:
     name = oid._name
     return oid.dotted_string if name == "Unknown OID" else f"{name} ({oid.dotted_string})"
-
-
-def first_line(error: Exception) -> str:
-    """What a library's error says, without its further lines; its name if it says nothing."""
-    text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__
 
 
 def _malformed(why: str) -> CertificateVerifyError:

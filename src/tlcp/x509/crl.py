@@ -22,8 +22,9 @@ from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 from tlcp.crypto.pem import is_pem, split_pem
 from tlcp.errors import ConfigError
 from tlcp.x509.algorithms import SIGNATURE_SCHEMES, Scheme
-from tlcp.x509.certificate import Certificate, first_line, readable
+from tlcp.x509.certificate import Certificate, readable
 from tlcp.x509.dn import CanonicalName, canonical_name
+from tlcp.x509.parsers import in_words
 from tlcp.x509.recent import Recent
 from tlcp.x509.signatures import holds
 
@@ -110,7 +111,7 @@ class RevocationList:
             raise
         except Exception as error:  # the parser raises ValueError, x509.InvalidVersion and more
             raise ConfigError(
-                f"{source} holds no revocation list that can be read: {first_line(error)}; "
+                f"{source} holds no revocation list that can be read: {in_words(error)}; "
                 'expected DER, or PEM with the label "X509 CRL"'
             ) from None
         if next_update is None:

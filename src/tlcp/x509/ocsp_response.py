@@ -18,8 +18,9 @@ from cryptography.x509 import ocsp
 
 from tlcp.errors import CertificateVerifyError, ConfigError, DecodeError
 from tlcp.x509.algorithms import SIGNATURE_SCHEMES
-from tlcp.x509.certificate import Certificate, first_line
+from tlcp.x509.certificate import Certificate
 from tlcp.x509.ocsp import HASHES, OcspCertId
+from tlcp.x509.parsers import in_words
 from tlcp.x509.signatures import holds
 
 __all__ = ["CertificateStatus", "OcspResponse"]
@@ -101,7 +102,7 @@ class OcspResponse:
             raise
         except Exception as error:  # the parser raises ValueError, x509.* and more
             raise DecodeError(
-                f"the OCSP response cannot be read: {first_line(error)}",
+                f"the OCSP response cannot be read: {in_words(error)}",
                 expected="the DER of RFC 6960 4.2.1",
             ) from None
         return cls(answers, response)
