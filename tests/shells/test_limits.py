@@ -332,6 +332,17 @@ def test_a_socket_knows_whose_turn_it_is() -> None:
             until(lambda: not stream.awaits_peer())
 
 
+def test_a_peer_that_does_not_read_is_awaited() -> None:
+    """Whatever it sends: what it was sent is in the way."""
+    with pair() as (near, far):
+        with in_thread(lambda: far.sendall(bytes(64 << 20))):
+            until(lambda: bool(far._crowded))
+            near.sendall(b"more")
+            assert far.awaits_peer()
+            far.hang_up()
+        assert not far._crowded
+
+
 def test_who_is_silent_on_a_port_of_both_protocols_is_counted() -> None:
     """Until it speaks TLS: then it is a matter of the other context."""
     context = server_context(limits=Limits(concurrent_handshakes=2))

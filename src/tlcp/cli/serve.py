@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import math
 import signal
 import socket
 import threading
@@ -40,6 +39,7 @@ __all__ = ["serve"]
 _CHUNK_BYTES = 1 << 18
 _BACKLOG = 1024
 _REST_S = 1.0  # a client that is silent for longer may lose its place to a new one
+_HANDSHAKE_S = 5.0  # that a handshake has at least while all others talk
 _SERVED_SHARE = 0.75  # of the places; the others are for handshakes
 _BREATH_S = 0.05  # between attempts when the system has no descriptors or threads left
 
@@ -210,7 +210,7 @@ class _Server:
         self.recorder: Recorder | None = None
         self._lock = threading.Lock()
         self._handshakes = Handshakes()  # of all contexts: each connection has its own
-        self._served: dict[int, tuple[float, socket.socket]] = {}  # and when each was active
+        self._served: dict[int, tuple[float, TLCPSocket]] = {}  # and when each was active
         self._made_room: set[int] = set()
 
     def accept_some(self, listener: socket.socket, count: int) -> int:
@@ -246,14 +246,17 @@ class _Server:
         with self._lock:
             if len(self._served) <= most_served and self._handshakes.evict():
                 return
-            number = min(self._served, key=lambda one: self._served[one][0], default=0)
-            since, stream = self._served.get(number, (math.inf, None))
-            if stream is not None and time.monotonic() - since >= _REST_S:
-                self._made_room.add(number)
-                with contextlib.suppress(OSError):  # its thread sees the end and frees the place
-                    socket.socket.shutdown(stream, socket.SHUT_RDWR)
-                return
-        self._handshakes.evict(older_than_s=_REST_S)
+            late = time.monotonic() - _REST_S
+            for number, (since, stream) in sorted(self._served.items(), key=lambda one: one[1][0]):
+                if number in self._made_room:
+                    return  # its place will be free
+                if since > late:
+                    break
+                if stream.awaits_peer():  # not one whose bytes have not had their turn
+                    self._made_room.add(number)
+                    stream.hang_up()  # its thread sees the end and frees the place
+                    return
+        self._handshakes.evict(older_than_s=_HANDSHAKE_S)
 
     def _note_active(self, number: int, stream: TLCPSocket) -> None:
         with self._lock:

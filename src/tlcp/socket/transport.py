@@ -66,6 +66,7 @@ class ObjectSocket(socket.socket):
     _fills: int  # how often bytes were fetched
     _look: int  # how many bytes to look at next
     _waiting: int  # threads that wait for the transport
+    _crowded: int  # of them, those that wait for room to write
     _forks: int  # when it was made
     _pid: int  # by which process
     _counter: RecordCounter
@@ -77,7 +78,8 @@ class ObjectSocket(socket.socket):
         self._object, self._seconds = None, seconds
         self._lock, self._reading = threading.RLock(), threading.RLock()
         self._sending, self._unsent = threading.RLock(), bytearray()
-        self._fills, self._waiting, self._look = 0, 0, _LOOK_BYTES
+        self._fills, self._look = 0, _LOOK_BYTES
+        self._waiting = self._crowded = 0
         self._forks, self._counter = _Forks.count, RecordCounter()
         self._pid, self._tap = os.getpid(), None
 
@@ -255,13 +257,14 @@ class ObjectSocket(socket.socket):
         left = self._left(deadline, want)
         poll = select.poll()
         poll.register(self.fileno(), event)
+        writes = event == select.POLLOUT
         with self._lock:
-            self._waiting += 1
+            self._waiting, self._crowded = self._waiting + 1, self._crowded + writes
         try:
             poll.poll(None if left < 0 else left * 1000 + 1)
         finally:
             with self._lock:
-                self._waiting -= 1
+                self._waiting, self._crowded = self._waiting - 1, self._crowded - writes
 
     def settimeout(self, value: float | None) -> None:
         """Seconds that each call may take, None = forever, 0 = non-blocking."""
@@ -314,7 +317,12 @@ class ObjectSocket(socket.socket):
                     self._wait(select.POLLIN, deadline, WantReadError)
 
     def awaits_peer(self) -> bool:
-        """Whether it is the peer's turn: nothing that it sent waits for us; any thread may ask."""
+        """Whether it is the peer's turn: it must read, or nothing that it sent waits for us.
+
+        Any thread may ask.
+        """
+        if self._crowded:
+            return True
         if self._seconds != 0.0 and not self._waiting:
             return False  # a thread is at work, or will be when its turn comes
         poll = select.poll()
