@@ -7,21 +7,29 @@ its own transcript, so that no lie is found out by a Finished that fits the trut
 
 from __future__ import annotations
 
-import os
+import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from peers.scripted.client import ScriptedClient
 from peers.scripted.manners import Habits, Stack
-from peers.scripted.peer import CCS, HANDSHAKE, Ended, Flow, ScriptedPeer
+from peers.scripted.peer import CCS, DATA, HANDSHAKE, Ended, Flow, Remembered, ScriptedPeer
 from peers.scripted.records import Record, Sealer, as_record
 from peers.scripted.server import ScriptedServer
 from support.ends import HOST, world
-from tlcp.alerts import AlertDescription as A
+from tlcp.alerts import AlertLevel
 from tlcp.registry import ExtensionType
 from tlcp.suites import CipherSuite
-from tlcp.wire.messages import MESSAGES, ClientHello, Finished, ServerHello
+from tlcp.wire.messages import (
+    MESSAGES,
+    Certificate,
+    ClientHello,
+    Extension,
+    Finished,
+    ServerHello,
+)
+from tlcp.x509.identity import Identity
 
 __all__ = [
     "CCS_NAME",
@@ -103,13 +111,11 @@ class Ways:
         then: what is done when the handshake is through.
         jump: the number that both ends give the next record, before ``then``: nobody waits for
             2^64 of them.
-        done: whether anything was sent otherwise than an honest peer would.
     """
 
     say: Callable[[Offender, str, Item], Iterable[Item]] = _as_it_is
     then: Callable[[Offender], None] | None = None
     jump: int | None = None
-    done: bool = False
 
 
 class Forger(Sealer):
@@ -124,6 +130,12 @@ class Forger(Sealer):
     def sequence(self) -> int:
         """The number of the next record."""
         return self._count
+
+    def like_it(self) -> Self:
+        """Another one with the same keys, at the beginning."""
+        other = copy.copy(self)
+        other._count = 0
+        return other
 
     def skip(self, count: int = 1) -> None:
         """Leave numbers out, or use them again."""
@@ -160,27 +172,45 @@ class Forger(Sealer):
 
     def encrypt(self, padded: bytes) -> bytes:
         """The last step of CBC alone: any whole blocks."""
-        iv = _FIRST + os.urandom(12)
+        iv = _FIRST + self._count.to_bytes(12, "big")
         return iv + self._key.cbc_encrypt(iv, padded)
 
 
-def honest_stack(suite: CipherSuite) -> Stack:
-    """One suite, and server_name as the one extension."""
-    habits = Habits(suites=(suite,), offers=(ExtensionType.SERVER_NAME,))
+def honest_stack(suite: CipherSuite, *, tickets: bool = False) -> Stack:
+    """One suite, and server_name as the one extension; with tickets, their extension, too."""
+    ticket = (ExtensionType.SESSION_TICKET,) if tickets else ()
+    habits = Habits(suites=(suite,), offers=(ExtensionType.SERVER_NAME, *ticket), answers=ticket)
     return Stack(name="adversary", preset="auto", habits=habits)
+
+
+def _listed(identity: Identity) -> tuple[bytes, ...]:
+    """The certificates of a Certificate message, as a scripted peer lists them."""
+    enc = () if identity.enc_cert is None else (identity.enc_cert,)
+    return tuple(c.der for c in (identity.sign_cert, *enc, *identity.chain))
 
 
 class Offender(ScriptedPeer):
     """What the offending client and server share.
 
+    Beside what it sends, it notes what an honest peer would have: record by record, under the same
+    keys. Where both are the same bytes it has done nothing.
+
     Attributes:
         ways: where it is not honest.
         said: what an honest peer would have sent, by name.
+        usual: whose certificates it has where they are not what is wrong; None without any.
     """
 
     sealer = Forger
     ways: Ways
     said: dict[str, bytes]
+    usual: Identity | None
+
+    def _begin(self, ways: Ways, usual: Identity | None) -> None:
+        self.ways, self.said, self.usual = ways, {}, usual
+        self._gone, self._due = b"", b""
+        self._honest_keys: Forger | None = None
+        self._honest_writes: Forger | None = None
 
     @property
     def writes(self) -> Forger:
@@ -201,12 +231,13 @@ class Offender(ScriptedPeer):
 
     def mistake_master(self) -> None:
         """From now on all keys come of another master secret."""
-        self.ways.done = True
-        self._agree(self.suite, bytes(48), self._randoms)
+        super()._agree(self.suite, bytes(48), self._randoms)
 
     def _agree(self, suite: CipherSuite, master: bytes, randoms: tuple[bytes, bytes]) -> None:
         self._randoms = randoms
         super()._agree(suite, master, randoms)
+        own = self._keys[self.role]
+        self._honest_keys = own.like_it() if isinstance(own, Forger) else None
 
     @property
     def randoms(self) -> bytes:
@@ -220,12 +251,15 @@ class Offender(ScriptedPeer):
         return self._verify_data(sender, self._transcript)
 
     def _record(self) -> Flow[Record]:
-        """The next record of the victim; that it will not renegotiate ends nothing."""
+        """The next record of the victim: its warnings end nothing, nor does its close_notify.
+
+        What it says behind that is heard, too.
+        """
         while True:
             try:
                 return (yield from super()._record())
             except Ended:
-                if self.heard.alert != A.NO_RENEGOTIATION:
+                if self.heard.alerts[-1][0] == AlertLevel.FATAL or not self.done:
                     raise
                 self.heard.alert = None
 
@@ -239,10 +273,54 @@ class Offender(ScriptedPeer):
     def _utter(self, name: str, item: Item) -> None:
         if isinstance(item, Said):
             self.said[name] = b"".join(item.messages)
-        changed = tuple(self.ways.say(self, name, item))
-        self.ways.done |= changed != (item,)
-        for one in changed:
+        begin = len(self._sent)
+        for one in tuple(self.ways.say(self, name, item)):
             self.emit(one)
+        self._gone += b"".join(self._sent[begin:])
+        self._due += self._honest(name, item)
+
+    def _honest(self, name: str, item: Item) -> bytes:
+        """The records in which an honest peer would have sent that."""
+        if isinstance(item, ChangeCipher):
+            record = as_record(CCS, b"\1")
+            self._honest_writes = self._honest_keys
+            return record
+        if not isinstance(item, Said):
+            raise TypeError(item)
+        raw = b"".join(item.messages)
+        if name == "Certificate" and raw == self._message_of(self.identity):
+            raw = self._message_of(self.usual)
+        return self._as_records(HANDSHAKE, raw)
+
+    def _message_of(self, identity: Identity | None) -> bytes:
+        ders = () if identity is None else _listed(identity)
+        return Certificate(ders).encode()
+
+    def _as_records(self, kind: int, text: bytes) -> bytes:
+        keys = self._honest_writes
+        pieces = [text[at : at + _LONGEST] for at in range(0, len(text), _LONGEST)]
+        return b"".join(as_record(kind, keys.seal(kind, p) if keys else p) for p in pieces)
+
+    @property
+    def acted(self) -> bool:
+        """Whether anything went out that an honest peer would not have sent."""
+        return self._gone != self._due
+
+    def misbehave(self, data: bytes | None) -> None:
+        """Do what is to be done when the handshake is through.
+
+        Args:
+            data: the one record of data that an honest peer would have sent; None for nothing.
+        """
+        if self.ways.then is None:
+            return
+        if self._writes is not None and self._honest_writes is not None:
+            self._honest_writes.skip(self.writes.sequence - self._honest_writes.sequence)
+        begin = len(self._sent)
+        self.ways.then(self)
+        self._gone += b"".join(self._sent[begin:])
+        if data:
+            self._due += self._as_records(DATA, data)
 
     def emit(self, item: Item) -> None:
         """Send one thing."""
@@ -269,19 +347,36 @@ class Offender(ScriptedPeer):
 class OffendingClient(Offender, ScriptedClient):
     """A client that does wrong."""
 
-    def __init__(self, ways: Ways, suite: CipherSuite, **more: Any) -> None:
-        self.ways, self.said = ways, {}
-        more.setdefault("identity", world().client)
+    def __init__(self, ways: Ways, suite: CipherSuite, usual: Identity | None, **more: Any) -> None:
+        self._begin(ways, usual)
+        more.setdefault("identity", usual)
         more.setdefault("name", HOST)
         more.setdefault("ca", world().ca.certificate)
-        super().__init__(honest_stack(suite), **more)
+        stack = honest_stack(suite, tickets=more.pop("tickets", False))
+        super().__init__(stack, **more)
 
 
 class OffendingServer(Offender, ScriptedServer):
     """A server that does wrong."""
 
-    def __init__(self, ways: Ways, suite: CipherSuite, **more: Any) -> None:
-        self.ways, self.said = ways, {}
-        more.setdefault("identity", world().server)
+    def __init__(self, ways: Ways, suite: CipherSuite, usual: Identity | None, **more: Any) -> None:
+        self._begin(ways, usual)
+        more.setdefault("identity", usual)
         more.setdefault("ca", world().ca.certificate)
-        super().__init__(honest_stack(suite), **more)
+        self._renews = more.pop("renews", False)
+        stack = honest_stack(suite, tickets=more.pop("tickets", False))
+        super().__init__(stack, **more)
+
+    def _extensions(
+        self, hello: ClientHello, suite: CipherSuite, *, resumed: bool
+    ) -> tuple[Extension, ...]:
+        return super()._extensions(hello, suite, resumed=resumed and not self._renews)
+
+    def _resume(self, hello: ClientHello, session: Remembered) -> Flow[None]:
+        """With a new ticket, if it renews them.  Spec: RFC 5077 3.3"""
+        self.resumed = True
+        self._agree(session.suite, session.master, self._answer(hello, session.suite, session))
+        if self._renews:
+            self._give_ticket(hello)
+        self._finish()
+        yield from self._finished()

@@ -48,6 +48,7 @@ __all__ = [
     "Expected",
     "Misdeed",
     "Role",
+    "Sweep",
     "before",
     "body_of",
     "edited",
@@ -73,11 +74,13 @@ class Expected:
         error: its class; None = it does not fail, and goes on with the handshake and the data.
         alert: that it sends; None = none.
         problem: what is wrong with a certificate, where that is the error.
+        warnings: that it sends before, one by one; close_notify is none of them.
     """
 
     error: type[TLCPError] | None
     alert: A | None = None
     problem: CertificateProblem | None = None
+    warnings: tuple[A, ...] = ()
 
 
 def _owed(error: type[PeerError]) -> Expected:
@@ -120,6 +123,8 @@ class Misdeed:
             nothing fails: what it gets besides.
         victim: settings of the victim.
         offender: arguments of the scripted peer.
+        closed: the victim has sent its close_notify before, and says nothing more.
+        continues: whether it is to be a resumed handshake in the end; None = as ``resumed`` says.
         long: only in the long form of the run.
     """
 
@@ -134,10 +139,28 @@ class Misdeed:
     data: bytes | None = None
     victim: dict[str, Any] = field(default_factory=dict)
     offender: dict[str, Any] = field(default_factory=dict)
+    closed: bool = False
+    continues: bool | None = None
     long: bool = False
 
     def __str__(self) -> str:
         return self.id
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Misdeeds at every byte of a message, as long as it is in each suite; in the long form alone.
+
+    Attributes:
+        by, kind: who is the offender, in which kind of handshake.
+        message: its name.
+        rows: gives them for the message as an honest peer has sent it.
+    """
+
+    by: Role
+    kind: str
+    message: str
+    rows: Callable[[bytes], Iterable[Misdeed]]
 
 
 # ---- acts ----------------------------------------------------------------------------------

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from assurance.misdeed import Misdeed, numbered
+from assurance.adversary_peer import CCS_NAME
+from assurance.misdeed import Misdeed, Sweep, numbered
 from assurance.misdeeds import (
     alerts,
     bodies,
     certificates,
+    closed,
     exchange,
     finished,
     hello,
@@ -23,22 +25,31 @@ from assurance.misdeeds import (
 )
 from tlcp.suites import RSA_SUITES, KeyExchangeKind
 
-__all__ = ["MISDEEDS"]
+__all__ = ["MISDEEDS", "SWEEPS", "also_rsa"]
 
 #: What is the same whatever the keys are, and what is about keys of one kind.
 _ANY_KEYS: Final = (order, records, protection, alerts, finished, bodies, sessions, status)
+_NEW: Final = ("NewSessionTicket", "Finished")  # before them all is as without a ticket
 _SOME: Final = (hello, exchange, rsa, certificates)
 
 
 def _all() -> Iterator[Misdeed]:
-    for table in _ANY_KEYS:
-        for row in table.misdeeds():
-            yield _also_rsa(row)
-    for table in _SOME:
-        yield from table.misdeeds()
+    rows = [
+        *(_shortened(also_rsa(row)) for table in _ANY_KEYS for row in table.misdeeds()),
+        *(row for table in _SOME for row in table.misdeeds()),
+    ]
+    yield from rows
+    yield from closed.misdeeds(rows)
 
 
-def _also_rsa(row: Misdeed) -> Misdeed:
+def _shortened(row: Misdeed) -> Misdeed:
+    """The first flight before a new ticket is as in any handshake: in the long form alone."""
+    known = row.id.startswith("server/new-ticket/")
+    new = any(name in row.id for name in (*_NEW, CCS_NAME))
+    return replace(row, long=True) if known and not new else row
+
+
+def also_rsa(row: Misdeed) -> Misdeed:
     """Where there are ECC suites, there are RSA suites of the same ciphers, too."""
     if row.victim.get("suites"):
         return row  # it is about those
@@ -47,3 +58,9 @@ def _also_rsa(row: Misdeed) -> Misdeed:
 
 
 MISDEEDS: Final[tuple[Misdeed, ...]] = tuple(numbered(_all()))
+#: Too many to write down before it is known how long messages are.
+SWEEPS: Final[tuple[Sweep, ...]] = tuple(
+    sweep
+    for sweep in (*records.sweeps(), *bodies.sweeps())
+    if sweep.kind != "new-ticket" or sweep.message in _NEW
+)

@@ -10,18 +10,12 @@ from typing import Final
 
 from assurance.adversary_peer import Raw
 from assurance.misdeed import FINE, ILLEGAL, ROLES, UNEXPECTED, Expected, Misdeed, before, later
-from assurance.misdeeds.order import FLIGHTS, setting
+from assurance.misdeeds.order import PLACES, setting
 from tlcp.alerts import AlertDescription as A
 from tlcp.errors import AlertReceived
 from tlcp.registry import ContentType as T
 
 _ENDED: Final = Expected(AlertReceived)
-_PLACES: Final = [
-    (role, kind, name)
-    for (role, kind), flights in FLIGHTS.items()
-    for flight in flights
-    for name in flight
-]
 _UNKNOWN: Final = (1, 99, 123, 199, 255)
 
 
@@ -56,7 +50,7 @@ def _in_the_handshake() -> Iterator[Misdeed]:
         "half": ((Raw(T.ALERT, b"\2"),), UNEXPECTED),
         "one-and-a-half": ((Raw(T.ALERT, b"\1\x5a\2"),), UNEXPECTED),
     }
-    for role, kind, name in _PLACES:
+    for role, kind, name in PLACES:
         for label, (records, end) in rows.items():
             yield Misdeed(
                 f"{role}/{kind}/alert/{label}-before-{name}", "6.4.4", role,
@@ -66,9 +60,7 @@ def _in_the_handshake() -> Iterator[Misdeed]:
 
 def _floods() -> Iterator[Misdeed]:
     """Warnings are let pass, and not for ever.  Spec: GB/T 38636-2020 6.4.4"""
-    for role, kind, name in _PLACES:
-        if kind == "one-way":
-            continue
+    for role, kind, name in PLACES:
         for count, end in ((8, FINE), (9, UNEXPECTED), (1000, UNEXPECTED)):
             yield Misdeed(
                 f"{role}/{kind}/alert/flood-of-{count}-before-{name}", "6.4.4", role,

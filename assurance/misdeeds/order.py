@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from assurance.adversary_peer import CCS_NAME, ChangeCipher, Item, Offender, Raw, Said, Ways
 from assurance.misdeed import (
-    ALL,
     BAD_MAC,
     DECODE,
     ECC,
@@ -33,6 +32,7 @@ from assurance.misdeed import (
 from support.samples import SAMPLES
 from tlcp.config import ClientAuth
 from tlcp.registry import ContentType
+from tlcp.sessions.ticket_keys import RotatingTicketKeys
 from tlcp.wire.messages import Handshake
 
 #: Who sends what, flight by flight, in the handshakes that there are.
@@ -42,7 +42,12 @@ FLIGHTS: Final[dict[tuple[Role, str], tuple[tuple[str, ...], ...]]] = {
         ("Certificate", "ClientKeyExchange", "CertificateVerify", CCS_NAME, "Finished"),
     ),
     ("client", "one-way"): (("ClientHello",), ("ClientKeyExchange", CCS_NAME, "Finished")),
+    ("client", "nobody"): (
+        ("ClientHello",),
+        ("Certificate", "ClientKeyExchange", CCS_NAME, "Finished"),
+    ),
     ("client", "resumed"): (("ClientHello",), (CCS_NAME, "Finished")),
+    ("client", "ticket"): (("ClientHello",), (CCS_NAME, "Finished")),
     ("server", "full"): (
         (
             "ServerHello",
@@ -57,22 +62,57 @@ FLIGHTS: Final[dict[tuple[Role, str], tuple[tuple[str, ...], ...]]] = {
         ("ServerHello", "Certificate", "ServerKeyExchange", "ServerHelloDone"),
         (CCS_NAME, "Finished"),
     ),
+    ("server", "new-ticket"): (
+        (
+            "ServerHello",
+            "Certificate",
+            "ServerKeyExchange",
+            "CertificateRequest",
+            "ServerHelloDone",
+        ),
+        ("NewSessionTicket", CCS_NAME, "Finished"),
+    ),
     ("server", "resumed"): (("ServerHello", CCS_NAME, "Finished"),),
+    ("server", "ticket"): (("ServerHello", CCS_NAME, "Finished"),),
+    ("server", "renewed"): (("ServerHello", "NewSessionTicket", CCS_NAME, "Finished"),),
 }
+#: Every place in them.
+PLACES: Final = [
+    (role, kind, name)
+    for (role, kind), flights in FLIGHTS.items()
+    for flight in flights
+    for name in flight
+]
+#: A server's keys for tickets; the same ones in all connections.
+TICKET_KEYS: Final = RotatingTicketKeys()
 _SAMPLES: Final[dict[str, Handshake]] = {type(m).__name__: m for m in SAMPLES}
 FOREIGN: Final = (*_SAMPLES, CCS_NAME)
 
 
 def setting(role: Role, kind: str) -> dict[str, Any]:
-    """What a misdeed needs for one kind of handshake."""
-    if kind == "resumed":
-        return {"resumed": True}
-    if kind == "full":
-        return {}
-    # without client authentication: ECDHE suites cannot
-    if role == "client":
-        return {"suites": tuple(ECC), "victim": {"client_auth": ClientAuth.NONE}}
-    return {"suites": tuple(ECC), "offender": {"mutual": False}}
+    """What a misdeed needs for one kind of handshake.
+
+    They are: full, one-way (the server asks for no certificates), nobody (the client has none and
+    need not), resumed (by id), ticket (resumed by one), renewed (and gets another) and new-ticket
+    (full, and gets one).
+    """
+    asks = {"victim": {"tickets": True}}
+    kinds: dict[tuple[Role, str], dict[str, Any]] = {
+        # without client authentication: ECDHE suites cannot
+        ("client", "one-way"): {
+            "suites": tuple(ECC), "victim": {"client_auth": ClientAuth.NONE}},
+        ("client", "nobody"): {
+            "suites": tuple(ECC), "victim": {"client_auth": ClientAuth.OPTIONAL},
+            "offender": {"identity": None}},
+        ("client", "ticket"): {
+            "resumed": True, "victim": {"ticket_keys": TICKET_KEYS}, "offender": {"tickets": True}},
+        ("server", "one-way"): {"suites": tuple(ECC), "offender": {"mutual": False}},
+        ("server", "new-ticket"): {**asks, "offender": {"tickets": True}},
+        ("server", "ticket"): {"resumed": True, **asks, "offender": {"tickets": True}},
+        ("server", "renewed"): {
+            "resumed": True, **asks, "offender": {"tickets": True, "renews": True}},
+    }  # fmt: skip
+    return kinds.get((role, kind), {"resumed": True} if kind == "resumed" else {})
 
 
 def verdict(flights: Sequence[Sequence[str]], sent: Sequence[str]) -> Expected:
@@ -93,7 +133,7 @@ def verdict(flights: Sequence[Sequence[str]], sent: Sequence[str]) -> Expected:
 def misdeeds() -> Iterator[Misdeed]:
     """All of this table."""
     for (role, kind), flights in FLIGHTS.items():
-        for table in (_dropped, _repeated, _moved, _foreign):
+        for table in (_dropped, _repeated, _moved, _exchanged, _foreign):
             yield from table(role, kind, flights)
     yield Misdeed(
         "server/full/drop/CertificateRequest-in-ecdhe", "6.4.5.5", "server",
@@ -192,6 +232,38 @@ def _early(name: str, front: str) -> Act:
     return make
 
 
+def _exchanged(role: Role, kind: str, flights: Sequence[Sequence[str]]) -> Iterator[Misdeed]:
+    """Two that are not neighbours, each in the other's place."""
+    for number, flight in enumerate(flights):
+        done = [n for f in flights[:number] for n in f]
+        for i, first in enumerate(flight):
+            for j in range(i + 2, len(flight)):
+                last, between = flight[j], flight[i + 1 : j]
+                sent = [*flight[:i], last, *between, first, *flight[j + 1 :]]
+                yield Misdeed(
+                    f"{role}/{kind}/exchanged/{first}-and-{last}", "6.4.5.1", role,
+                    _exchange(first, last), verdict(flights, [*done, *sent]),
+                    **setting(role, kind),
+                )  # fmt: skip
+
+
+def _exchange(first: str, last: str) -> Act:
+    def make() -> Ways:
+        held = list[Item]()
+
+        def say(_: Offender, said: str, item: Item) -> Iterable[Item]:
+            if said == last:
+                return (item, *held[1:], held[0])
+            if said == first or held:
+                held.append(item)
+                return ()
+            return (item,)
+
+        return Ways(say)
+
+    return make
+
+
 # ---- messages that are not due ------------------------------------------------------------------
 
 
@@ -225,7 +297,7 @@ def _ciphers_changed() -> Iterator[Misdeed]:
     """The record and the keys out of step.  Spec: GB/T 38636-2020 6.4.3"""
     change = ContentType.CHANGE_CIPHER_SPEC
     for role in ROLES:
-        for kind in ("full", "resumed"):
+        for kind in [kind for by, kind in FLIGHTS if by == role]:
             rows: dict[str, tuple[Act, Expected]] = {
                 # protected records where clear ones are due: read as an empty Finished
                 "keys-without-ccs": (
@@ -245,8 +317,7 @@ def _ciphers_changed() -> Iterator[Misdeed]:
             }  # fmt: skip
             for name, (act, end) in rows.items():
                 yield Misdeed(
-                    f"{role}/{kind}/cipher/{name}", "6.4.3", role, act, end, tuple(ALL),
-                    **setting(role, kind),
+                    f"{role}/{kind}/cipher/{name}", "6.4.3", role, act, end, **setting(role, kind),
                 )  # fmt: skip
 
 

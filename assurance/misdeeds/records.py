@@ -5,6 +5,7 @@ Spec: GB/T 38636-2020 6.3.2, 6.3.3
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any, Final
@@ -23,11 +24,13 @@ from assurance.misdeed import (
     Expected,
     Misdeed,
     Role,
+    Sweep,
     before,
     instead,
     later,
 )
-from assurance.misdeeds.order import FLIGHTS, setting
+from assurance.misdeeds.order import FLIGHTS, PLACES, setting
+from peers.scripted.records import as_record
 from support.samples import SAMPLES
 from tlcp.registry import ContentType as T
 
@@ -35,12 +38,6 @@ _LONGEST: Final = 1 << 14
 _SPARE: Final = 2048
 _UNKNOWN_TYPES: Final = (0, 1, 19, 24, 80, 127, 255)
 _VERSIONS: Final = (0x0000, 0x0100, 0x0102, 0x0200, 0x0300, 0x0301, 0x0303, 0x0304, 0xFEFF, 0xFFFF)
-_MESSAGES: Final = [
-    (role, kind, name)
-    for (role, kind), flights in FLIGHTS.items()
-    for flight in flights
-    for name in flight
-]
 
 
 def misdeeds() -> Iterator[Misdeed]:
@@ -58,43 +55,64 @@ def _raw(item: Item) -> bytes:
 # ---- one message in several records, several in one ----------------------------------------
 
 
-def _cut(at: Callable[[int], Iterable[int]]) -> Callable[[Offender, Item], Iterable[Item]]:
+def _cut(name: str, at: Callable[[int], Iterable[int]]) -> Act:
     """Cut a message in front of these bytes."""
 
     def give(_: Offender, item: Item) -> Iterable[Item]:
         raw = _raw(item)
-        edges = [0, *sorted({n for n in at(len(raw)) if 0 < n < len(raw)}), len(raw)]
-        pieces = tuple(raw[a:b] for a, b in pairwise(edges))
-        return (Said((raw,), pieces),)
+        edges = [0, *at(len(raw)), len(raw)]
+        return (Said((raw,), tuple(raw[a:b] for a, b in pairwise(edges))),)
 
-    return give
+    return instead(name, give)
+
+
+def _split_at(role: Role, kind: str, name: str, at: int) -> Misdeed:
+    """Cut in two at one place; a negative one is counted from the end."""
+    where = f"at-{at}" if at >= 0 else f"{-at}-before-the-end"
+    return Misdeed(
+        f"{role}/{kind}/split/{name}-{where}", "6.3.3.1", role,
+        _cut(name, lambda size: (at % size,)), FINE, **setting(role, kind),
+    )  # fmt: skip
 
 
 def _split() -> Iterator[Misdeed]:
     """Any cut is understood, whatever some stacks demand.  Spec: GB/T 38636-2020 6.3.3.1"""
-    longest = 1700  # of our messages, which are shorter
-    for role, kind, name in _MESSAGES:
-        if name == CCS_NAME or kind == "one-way":
+    for role, kind, name in PLACES:
+        if name == CCS_NAME:
             continue
         where: dict[str, Callable[[int], Iterable[int]]] = {
             "byte-by-byte": lambda size: range(1, size),
             "in-the-middle": lambda size: (size // 2,),
-            "before-the-last-byte": lambda size: (size - 1,),
         }
-        for at in (1, 2, 3, 4, 5):
-            where[f"at-{at}"] = lambda _, at=at: (at,)  # type: ignore[misc]
-        for label, at_bytes in where.items():
+        for label, places in where.items():
             yield Misdeed(
-                f"{role}/{kind}/split/{name}-{label}", "6.3.3.1", role,
-                instead(name, _cut(at_bytes)), FINE, **setting(role, kind),
+                f"{role}/{kind}/split/{name}-{label}", "6.3.3.1", role, _cut(name, places), FINE,
+                **setting(role, kind),
             )  # fmt: skip
-        if kind == "full":
-            for at in range(6, longest if name == "Certificate" else 180):
-                yield Misdeed(
-                    f"{role}/{kind}/split/{name}-at-{at}", "6.3.3.1", role,
-                    instead(name, _cut(lambda _, at=at: (at,))), FINE, long=True,  # type: ignore[misc]
-                    **setting(role, kind),
-                )  # fmt: skip
+        for at in _split_always(name):
+            yield _split_at(role, kind, name, at)
+
+
+def _split_always(name: str) -> tuple[int, ...]:
+    """Where messages are split in the short form, too."""
+    return (1, 2, -1) if name == "ServerHelloDone" else (1, 2, 3, 4, 5, -1)
+
+
+def sweeps() -> Iterator[Sweep]:
+    """Messages split in front of every byte, each counted from the end that is nearer.
+
+    (The lengths of signatures and ciphertexts vary by a byte or two.)
+    """
+    for role, kind, name in PLACES:
+        if name != CCS_NAME:
+            yield Sweep(role, kind, name, functools.partial(_split_everywhere, role, kind, name))
+
+
+def _split_everywhere(role: Role, kind: str, name: str, raw: bytes) -> Iterator[Misdeed]:
+    half = len(raw) // 2
+    for at in (*range(1, half + 1), *range(-1, half - len(raw), -1)):
+        if at not in _split_always(name):
+            yield _split_at(role, kind, name, at)
 
 
 def _join(first: str, last: str) -> Act:
@@ -159,8 +177,8 @@ def _over_the_change(role: Role, kind: str) -> Iterator[Misdeed]:
 
 def _inside() -> Iterator[Misdeed]:
     """Records of other types in the middle of a message."""
-    for role, kind, name in _MESSAGES:
-        if name == CCS_NAME or kind == "one-way":
+    for role, kind, name in PLACES:
+        if name == CCS_NAME:
             continue
         for label, text in (("ccs", b"\1"), ("data", b"data")):
             type_ = T.CHANGE_CIPHER_SPEC if label == "ccs" else T.APPLICATION_DATA
@@ -192,7 +210,7 @@ def _empty() -> Iterator[Misdeed]:
     """Empty records: of data a few, of other types none.  Spec: GB/T 38636-2020 6.3.3.1"""
     types = {"handshake": T.HANDSHAKE, "ccs": T.CHANGE_CIPHER_SPEC, "alert": T.ALERT,
              "data": T.APPLICATION_DATA}  # fmt: skip
-    for role, kind, name in _MESSAGES:
+    for role, kind, name in PLACES:
         for label, type_ in types.items():
             yield Misdeed(
                 f"{role}/{kind}/empty/{label}-before-{name}", "6.3.3.1", role,
@@ -217,7 +235,7 @@ def _empty() -> Iterator[Misdeed]:
 
 def _types() -> Iterator[Misdeed]:
     """Record types that there are not, and data too early.  Spec: GB/T 38636-2020 6.3.3.1"""
-    for role, kind, name in _MESSAGES:
+    for role, kind, name in PLACES:
         yield Misdeed(
             f"{role}/{kind}/type/data-before-{name}", "6.3.3.1", role,
             before(name, Raw(T.APPLICATION_DATA, b"data")), UNEXPECTED, **setting(role, kind),
@@ -237,9 +255,7 @@ def _types() -> Iterator[Misdeed]:
 
 def _versions() -> Iterator[Misdeed]:
     """Other versions in a record's header; the first hello's is let pass where it is near."""
-    for role, kind, name in _MESSAGES:
-        if kind == "one-way":
-            continue
+    for role, kind, name in PLACES:
         for version in _VERSIONS:
             first = name in ("ClientHello", "ServerHello")
             end = FINE if first and version >> 8 in (1, 3) else VERSION
@@ -264,9 +280,7 @@ def _versions() -> Iterator[Misdeed]:
 
 def _lengths() -> Iterator[Misdeed]:
     """Records at the greatest length, and past it.  Spec: GB/T 38636-2020 6.3.3.1"""
-    for role, kind, name in _MESSAGES:
-        if kind == "one-way":
-            continue
+    for role, kind, name in PLACES:
         for size, end in ((_LONGEST + 1, OVERFLOW), (0xFFFF, OVERFLOW)):
             if name == "Finished":  # protected: longer ones may be
                 size = max(size, _LONGEST + _SPARE + 1)
@@ -277,7 +291,7 @@ def _lengths() -> Iterator[Misdeed]:
             )  # fmt: skip
     for role in ROLES:
         rows: dict[str, tuple[Callable[[Offender], None] | Raw, Expected]] = {
-            "text-of-16384": (Raw(T.APPLICATION_DATA, bytes(_LONGEST)), FINE),
+            "text-of-16384": (_longest, FINE),
             "text-of-16385": (Raw(T.APPLICATION_DATA, bytes(_LONGEST + 1)), OVERFLOW),
             "text-of-18000": (Raw(T.APPLICATION_DATA, bytes(18000)), OVERFLOW),
             "announced-18433": (_announce(_LONGEST + _SPARE + 1), OVERFLOW),
@@ -293,6 +307,16 @@ def _lengths() -> Iterator[Misdeed]:
             )  # fmt: skip
 
 
+def _longest(peer: Offender) -> None:
+    """As much text as may be, and as much padding, or a nonce that we do not use."""
+    text, kind, forger = bytes(_LONGEST), T.APPLICATION_DATA, peer.writes
+    if forger.is_gcm:
+        sealed = forger.gcm(kind, text, nonce=b"\xff" * 8)
+    else:
+        sealed = forger.cbc(kind, text, padding=255 - (len(text) + 32) % 16)
+    peer.emit(Wire(as_record(kind, sealed)))
+
+
 def _announce(size: int) -> Callable[[Offender], None]:
     head = bytes((T.APPLICATION_DATA, 1, 1)) + size.to_bytes(2, "big")
     return lambda peer: peer.emit(Wire(head))
@@ -305,8 +329,8 @@ def _garbage(size: int) -> Callable[[Offender], None]:
 
 def _announced() -> Iterator[Misdeed]:
     """What a message's own header says of its length.  Spec: GB/T 38636-2020 6.4.5.1"""
-    for role, kind, name in _MESSAGES:
-        if name == CCS_NAME or kind == "one-way":
+    for role, kind, name in PLACES:
+        if name == CCS_NAME:
             continue
         rows: dict[str, tuple[Callable[[int], int], Expected]] = {
             "all-ones": (lambda _: 0xFFFFFF, OVERFLOW),

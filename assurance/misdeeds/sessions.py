@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from assurance.adversary_peer import CCS_NAME, Item, Offender, Raw, Said, Ways
@@ -30,6 +31,7 @@ from assurance.misdeed import (
 from assurance.misdeeds.hello import changed_client_hello, changed_server_hello, extension
 from assurance.misdeeds.order import FLIGHTS
 from support.samples import SAMPLES
+from tlcp.alerts import AlertDescription as A
 from tlcp.registry import ContentType as T
 from tlcp.sessions.store import MemoryStore
 from tlcp.sessions.ticket_keys import RotatingTicketKeys
@@ -50,9 +52,10 @@ def _renegotiation() -> Iterator[Misdeed]:
     """Asked for and refused with a warning, a few times.  Spec: GB/T 38636-2020 6.4.4"""
     for role, ask in (("client", _HELLO), ("server", _REQUEST)):
         for count, end in ((1, FINE), (4, FINE), (5, UNEXPECTED), (1000, UNEXPECTED)):
+            refused = replace(end, warnings=(A.NO_RENEGOTIATION,) * min(count, 4))
             yield Misdeed(
                 f"{role}/open/renegotiation/{count}-times", "6.4.4", role,  # type: ignore[arg-type]
-                later(*[ask] * count), end, late=True,
+                later(*[ask] * count), refused, late=True,
             )  # fmt: skip
         wrong = _REQUEST if role == "client" else _HELLO
         yield Misdeed(

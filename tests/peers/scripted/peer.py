@@ -48,6 +48,7 @@ class Heard:
         sizes: length of the plaintext of each record of data.
         data: all application data.
         alert: the description of the alert that came, None without one.
+        alerts: level and description of each alert that came.
         nonces: explicit nonces of protected records.
     """
 
@@ -55,6 +56,7 @@ class Heard:
     sizes: list[int] = field(default_factory=list)
     data: bytes = b""
     alert: int | None = None
+    alerts: list[tuple[int, int]] = field(default_factory=list)
     nonces: list[int] = field(default_factory=list)
 
     def one(self, kind: type[M]) -> M:
@@ -154,6 +156,7 @@ class ScriptedPeer:
             record = record._replace(fragment=text)
         if record.kind == ALERT:
             self.heard.alert = record.fragment[1]
+            self.heard.alerts.append((record.fragment[0], record.fragment[1]))
             self.closed = record.fragment[1] == CLOSE_NOTIFY
             raise Ended
         return record
