@@ -41,6 +41,8 @@ class KeyKind(enum.Enum):
     SM2 = "SM2"
     RSA = "RSA"
 
+    __hash__ = object.__hash__  # caches have it in their keys; Enum's own takes longer
+
 
 class BulkCipher(enum.Enum):
     """How records are protected."""

@@ -171,8 +171,9 @@ class Inspection:
         if not report.dissection.is_tlcp:
             return ("", report.dissection.protocol, False, [])
         # a check that fails is a finding, too; asked for both, so that no rule there matters here
-        failed = any(check.result is Result.FAILS for check in report.checks)
-        failed |= any(finding.severity == "error" for finding in report.findings)
+        fails = Result.FAILS
+        failed = any([check.result is fails for check in report.checks])
+        failed |= any([finding.severity == "error" for finding in report.findings])
         told = [_conflict(report.name, *conflict) for conflict in conflicts]
         return (self._render(report), report.dissection.protocol, failed, told)
 

@@ -49,12 +49,13 @@ def _moment(time_s: float) -> str:
 
 
 def _closed(report: ConnectionReport, lang: Lang) -> str:
-    protected = any(record.protected for record in report.dissection.records)
+    protected = any(report.view.protected.values())
     return _pick("not decrypted", "未解密", lang) if protected else _pick("clear", "明文", lang)
 
 
 def _verdict(report: ConnectionReport, lang: Lang) -> str:
-    failing = [check.rule for check in report.checks if check.result is Result.FAILS]
+    fails, holds = Result.FAILS, Result.HOLDS
+    failing = [check.rule for check in report.checks if check.result is fails]
     failing += [one.rule for one in report.findings if one.severity == "error"]
     if failing := list(dict.fromkeys(failing)):
         more = ", ..." if len(failing) > _RULES_NAMED else ""
@@ -62,7 +63,7 @@ def _verdict(report: ConnectionReport, lang: Lang) -> str:
         return _pick(f"FAILED ({named})", f"失败（{named}）", lang)
     if not report.view.finished:
         return _pick("handshake incomplete", "握手未完成", lang)
-    if all(check.result is Result.HOLDS for check in report.checks):
+    if not [None for check in report.checks if check.result is not holds]:
         return _pick("verified", "校验通过", lang)
     unknown = [check.rule for check in report.checks if check.result is Result.UNKNOWN]
     return (

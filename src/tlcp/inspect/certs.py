@@ -85,7 +85,8 @@ def verified_chains(
         TLCPError: it leads to none, or is not for this role, moment or host.
     """
     key = (ders, role, kind, need_enc, trust.fingerprint, host)
-    known = None if is_long(ders) else _chains.get(key)
+    long = is_long(ders)
+    known = None if long else _chains.get(key)
     if known is not None and known.since <= now <= known.until:
         return known.anchor
     pair = verify_pair(
@@ -101,7 +102,7 @@ def verified_chains(
     chain = (*pair.sign_chain, *pair.enc_chain)
     since, until = max(c.not_before for c in chain), min(c.not_after for c in chain)
     anchor = pair.sign_chain[-1]
-    if not is_long(ders):
+    if not long:
         _chains.put(key, _Verified(anchor, since, until))
     return anchor
 

@@ -21,6 +21,7 @@ from tlcp.inspect.model import (
     Message,
     Notice,
     Opener,
+    Opening,
     Part,
     Piece,
     Record,
@@ -37,6 +38,8 @@ from tlcp.wire.messages import HANDSHAKE_HEADER_BYTES, ServerHello
 
 __all__ = ["Dissector", "is_tlcp"]
 
+_HEADER = HEADER.unpack_from
+_part = tuple.__new__  # the short way to a NamedTuple
 _ALERT, _HANDSHAKE = int(ContentType.ALERT), int(ContentType.HANDSHAKE)
 _FREE_BYTES = 1 << 14  # that a connection may keep whatever the others do: a handshake
 _RECORD_BYTES = 1024  # that a record and its message cost beside their bytes
@@ -130,9 +133,13 @@ class Dissector:
                     f"末尾 {len(side.buffer)} 字节不构成完整的记录",
                 )
             self._drop_partial(side)
-        for number, message in enumerate(self.found.messages, 1):
-            message.number = number
-            message.suite = message.suite or self._suite  # it may have come before ServerHello
+        number = 0
+        for record in self.found.records:
+            for message in record.messages:
+                number += 1
+                message.number = number
+                if message.suite is None:  # it may have come before ServerHello
+                    message.suite = self._suite
         return self.found
 
     # ---- bytes to records ------------------------------------------------------------------
@@ -171,7 +178,7 @@ class Dissector:
         """Cut whole records off what begins with one, as nearly all streams do all along."""
         at, size = 0, len(data)
         while size - at >= HEADER_BYTES:
-            kind, version, length = HEADER.unpack_from(data, at)
+            kind, version, length = _HEADER(data, at)
             if version != TLCP_VERSION or kind not in CONTENT_TYPES or length > MAX_PROTECTED_BYTES:
                 side.buffer += data[at:]
                 self._cut(side)
@@ -297,26 +304,21 @@ class Dissector:
         )
 
     def _keep(self, record: Record) -> None:
+        """Keep a record if there is room; a handshake's bytes are held in several places."""
         records = self.found.records
+        times = 3 if record.content_type == _HANDSHAKE else 2
+        size = times * len(record.fragment) + _RECORD_BYTES
         if len(records) >= self._limits.records:
             self.found.records_left_out += 1
-        elif self._has_room(record):
+        elif size <= self._free:
+            self._free -= size
+            records.append(record)
+        elif self._room.take(size):
+            self._taken += size
             records.append(record)
         else:
             record.kept = False
             self.found.records_left_out += 1
-
-    def _has_room(self, record: Record) -> bool:
-        """Whether the record may be kept; a handshake's bytes are held in several places."""
-        times = 3 if record.content_type == _HANDSHAKE else 2
-        size = times * len(record.fragment) + _RECORD_BYTES
-        if size <= self._free:
-            self._free -= size
-            return True
-        if not self._room.take(size):
-            return False
-        self._taken += size
-        return True
 
     def _note(self, side: Side, rule: str, en: str, zh: str) -> None:
         self._count += 1
@@ -336,9 +338,7 @@ class Dissector:
         if lost and not side.protected and looks_protected(record):
             side.protected = True
             self._change(side)
-        if not side.protected or (
-            record.content_type == ContentType.ALERT and record.length == ALERT_BYTES
-        ):
+        if not side.protected or (record.length == ALERT_BYTES and record.content_type == _ALERT):
             record.plaintext = record.fragment
             self._read(side, record)
             return
@@ -349,8 +349,16 @@ class Dissector:
             side.lost += lost + HEADER_BYTES + len(record.fragment)  # the next one skips it
             self._stays_closed(record, _WAITS_TOO_MUCH)
             return
-        side.waiting.append((record, lost))
-        self._open_side(side)
+        if not side.waiting and self._opener is not None:
+            opening = self._opener.open(record, lost)
+            if opening is not None:
+                side.waiting_bytes = 0
+                self._opened(side, record, opening)
+                return
+            side.waiting.append((record, lost))
+        else:
+            side.waiting.append((record, lost))
+            self._open_side(side)
         if not record.kept and side.waiting:
             record, lost = side.waiting.pop()
             side.waiting_bytes -= len(record.fragment)
@@ -359,8 +367,7 @@ class Dissector:
 
     def _open_waiting(self) -> None:
         for side in self._sides:
-            if side.waiting:
-                self._open_side(side)
+            self._open_side(side)
 
     def _open_side(self, side: Side) -> None:
         while side.waiting and self._opener is not None:
@@ -370,15 +377,18 @@ class Dissector:
                 return
             side.waiting.popleft()
             side.waiting_bytes -= len(record.fragment)
-            record.sequence, record.integrity = opening.sequence, opening.integrity
-            if opening.plaintext is None:
-                if opening.integrity is Integrity.FAILS:
-                    self.found.records_failed[side.sender] += 1
-                self._stays_closed(record, opening.problem or _NO_SECRETS)
-                continue
-            self.found.records_opened[side.sender] += 1
-            record.plaintext = opening.plaintext
-            self._read(side, record)
+            self._opened(side, record, opening)
+
+    def _opened(self, side: Side, record: Record, opening: Opening) -> None:
+        plaintext, record.sequence, record.integrity, problem = opening
+        if plaintext is None:
+            if record.integrity is Integrity.FAILS:
+                self.found.records_failed[side.sender] += 1
+            self._stays_closed(record, problem or _NO_SECRETS)
+            return
+        self.found.records_opened[side.sender] += 1
+        record.plaintext = plaintext
+        self._read(side, record)
 
     def _stays_closed(self, record: Record, why: Text) -> None:
         record.problem = why
@@ -408,11 +418,17 @@ class Dissector:
         if record.content_type == _HANDSHAKE and not record.kept:
             self._forget_partial(side)
         elif record.content_type == _HANDSHAKE:
-            if not side.handshake and not side.parts and self._is_message(data):
-                self._message(record, data, (Part(record.number, 0, len(data)),))
+            size = len(data)
+            if (
+                not side.handshake
+                and not side.parts
+                and HANDSHAKE_HEADER_BYTES <= size <= self._limits.message_bytes
+                and int.from_bytes(data[1:4], "big") == size - HANDSHAKE_HEADER_BYTES
+            ):  # one whole message and nothing else, as most stacks send it
+                self._message(record, data, (_part(Part, (record.number, 0, size)),))
                 return
             side.handshake += data
-            side.parts.append(Part(record.number, 0, len(data)))
+            side.parts.append(Part(record.number, 0, size))
             self._handshake(side, record)
         elif record.content_type == _ALERT:
             side.alerts += data
@@ -425,17 +441,9 @@ class Dissector:
         else:
             self._data(side, record, data)
 
-    def _is_message(self, data: bytes) -> bool:
-        """Whether this is one whole handshake message and nothing else."""
-        size = len(data)
-        return (
-            HANDSHAKE_HEADER_BYTES <= size <= self._limits.message_bytes
-            and int.from_bytes(data[1:4], "big") == size - HANDSHAKE_HEADER_BYTES
-        )
-
     @staticmethod
     def _whole(record: Record) -> tuple[Part, ...]:
-        return (Part(record.number, 0, len(record.plaintext or b"")),)
+        return (_part(Part, (record.number, 0, len(record.plaintext or b""))),)
 
     def _change_cipher_spec(self, side: Side, record: Record, data: bytes) -> None:
         try:
@@ -498,7 +506,8 @@ class Dissector:
         message = self._add(record, raw, parts, parsed, problem)
         if self._opener is not None:
             self._opener.saw(message)
-        if not record.protected:
+        client, server = self._sides
+        if (client.waiting or server.waiting) and not record.protected:
             self._open_waiting()
 
     def _add(

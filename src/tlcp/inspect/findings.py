@@ -6,10 +6,9 @@ Spec: GB/T 38636-2020 6; GM/T 0024-2023 A
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tlcp.alerts import AlertDescription, AlertLevel, Text
 from tlcp.inspect.certs import KEPT, is_long, read_certificate
@@ -70,8 +69,7 @@ _NOT_OF_TLCP = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One finding.
 
     Attributes:

@@ -219,8 +219,7 @@ class Record:
     kept: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """Something that is not as it should be, where it was met."""
 
     number: int

@@ -152,7 +152,6 @@ class ConnectionReport:
         addresses: of client and server, as the capture names them; "" where unknown.
         dissection: records and notices.
         view: the handshake.
-        messages: in the order they came.
         checks: what was verified.
         findings: worst first.
         peers: what each side looks like.
@@ -162,10 +161,15 @@ class ConnectionReport:
     addresses: dict[Sender, str]
     dissection: Dissection
     view: HandshakeView
-    messages: list[MessageReport] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     peers: dict[Sender, PeerReport] = field(default_factory=dict)
+
+    @property
+    def messages(self) -> list[MessageReport]:
+        """In the order they came; none of what is no TLCP."""
+        found = self.view.messages if self.dissection.is_tlcp else ()
+        return [MessageReport(message, self.view) for message in found]
 
     def application(self) -> ApplicationData:
         """What both sides said once protected: HTTP, and what is none."""
@@ -338,7 +342,6 @@ class Examiner:
         quirks = {sender: quirks_of(view, report.checks, sender) for sender in SENDERS}
         report.findings = findings(view, report.checks, quirks)
         report.peers = {sender: PeerReport(seen, likely(seen)) for sender, seen in quirks.items()}
-        report.messages = [MessageReport(message, view) for message in view.messages]
         return report
 
 

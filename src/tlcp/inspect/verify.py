@@ -11,8 +11,8 @@ import datetime
 import enum
 import hmac
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 
@@ -21,7 +21,7 @@ from tlcp.errors import CertificateVerifyError, DecodeError, TLCPError
 from tlcp.handshake.kx import HelloContext
 from tlcp.handshake.kx_ecc import signed_bytes
 from tlcp.inspect.certs import KEPT, split, usable_pair, verified_chains
-from tlcp.inspect.model import SENDERS, Integrity, Message, Sender
+from tlcp.inspect.model import SENDERS, Integrity, Message, Record, Sender
 from tlcp.inspect.view import HandshakeView
 from tlcp.suites import CipherSuite, KeyExchangeKind, KeyKind
 from tlcp.wire.bodies import EccServerKeyExchange, EcdheServerKeyExchange
@@ -48,8 +48,7 @@ class Result(enum.Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One check.
 
     Attributes:
@@ -267,9 +266,15 @@ def _finished(view: HandshakeView, sender: Sender) -> Iterator[Check]:
         yield Check(rule, Result.FAILS, section, text, message.number)
 
 
+def _unknown(protected: list[Record]) -> int:
+    """How many records were not checked, though all of them is there."""
+    unknown = Integrity.UNKNOWN
+    return len([None for r in protected if r.integrity is unknown and not r.missing])
+
+
 def _records(view: HandshakeView, sender: Sender) -> Iterator[Check]:
     found, zh = view.dissection, ZH_SIDES[sender]
-    protected = [r for r in found.records if r.protected and r.sender == sender]
+    protected = view.protected[sender]
     if not protected:
         return
     rule, section = f"{sender}-records", "6.3.3.4"
@@ -290,18 +295,22 @@ def _records(view: HandshakeView, sender: Sender) -> Iterator[Check]:
             f"{zh}有 {fails} 条记录完整性校验失败（记录 {named}{more}）",
         )
         yield Check(rule, Result.FAILS, section, text)
-    elif unknown := sum(r.integrity is Integrity.UNKNOWN and not r.missing for r in protected):
+    elif unknown := 0 if holds == len(protected) else _unknown(protected):
         text = Text(
             f"{unknown} of the {sender}'s protected records were not checked; {holds} hold",
             f"{zh}有 {unknown} 条加密记录未校验，{holds} 条校验通过",
         )
         yield Check(rule, Result.UNKNOWN, section, text)
     else:
-        text = Text(
-            f"the {sender}'s protected records that are there, {holds}, all hold, in sequence",
-            f"{zh}的 {holds} 条加密记录全部通过完整性校验，序列号连续",
-        )
-        yield Check(rule, Result.HOLDS, section, text)
+        yield Check(rule, Result.HOLDS, section, _records_hold(sender, holds))
+
+
+@lru_cache(KEPT)
+def _records_hold(sender: Sender, count: int) -> Text:
+    return Text(
+        f"the {sender}'s protected records that are there, {count}, all hold, in sequence",
+        f"{ZH_SIDES[sender]}的 {count} 条加密记录全部通过完整性校验，序列号连续",
+    )
 
 
 # ---- words -------------------------------------------------------------------------------

@@ -6,12 +6,12 @@ Spec: GB/T 38636-2020 6.4.5
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from tlcp.handshake.kx import HelloContext
 from tlcp.handshake.transcript import Transcript
 from tlcp.inspect.decrypt import Decryptor
-from tlcp.inspect.model import Dissection, Message, Sender
+from tlcp.inspect.model import Dissection, Message, Record, Sender
 from tlcp.registry import ContentType
 from tlcp.wire.messages import (
     Certificate,
@@ -51,13 +51,14 @@ class HandshakeView:
         messages: all of them, in the order of the records that they end in.
         ordered: those of the handshake in the order of the protocol, both Finished included.
         whole: whether nothing is known to be missing among them.
+        protected: the records of each side that went encrypted, as far as they are kept.
     """
 
     def __init__(self, dissection: Dissection, decryptor: Decryptor) -> None:
         self.dissection, self.decryptor = dissection, decryptor
         self.keys = decryptor.keys
         self.resumed, self.suite = decryptor.resumed, decryptor.suite
-        self.messages = tuple(dissection.messages)
+        self.messages = tuple([m for record in dissection.records for m in record.messages])
         self.ordered = _in_order(self.messages, resumed=self.resumed)
         self._transcript: Transcript | None = None
         self._hashed = 0  # how many messages of ordered
@@ -67,6 +68,10 @@ class HandshakeView:
             kind = type(message.parsed)
             remember((kind, None), message)
             remember((kind, message.sender), message)
+        self.protected: dict[Sender, list[Record]] = {"client": [], "server": []}
+        for record in dissection.records:
+            if record.protected:
+                self.protected[record.sender].append(record)
         self.hello = self.first(ClientHello)
         self.answer = self.first(ServerHello)
         self.whole = self._whole()
@@ -77,8 +82,8 @@ class HandshakeView:
 
     def first(self, kind: type[H], sender: Sender | None = None) -> H | None:
         """What the first message of a kind was parsed to."""
-        message = self.find(kind, sender)
-        return message.parsed if message and isinstance(message.parsed, kind) else None
+        message = self._first.get((kind, sender))
+        return cast("H", message.parsed) if message is not None else None
 
     @property
     def hellos(self) -> HelloContext | None:
@@ -97,15 +102,21 @@ class HandshakeView:
 
         It goes on from the one before where it can, so that nothing is hashed twice.
         """
-        stop = next((n for n, one in enumerate(self.ordered) if one is message), len(self.ordered))
-        if self._transcript is None or stop < self._hashed:
-            self._transcript, self._hashed = Transcript(), 0
+        stop = 0
+        for one in self.ordered:
+            if one is message:
+                break
+            stop += 1
+        transcript = self._transcript
+        if transcript is None or stop < self._hashed:
+            self._transcript = transcript = Transcript()
+            self._hashed = 0
             if self.suite is not None:
-                self._transcript.follow(self.suite)
+                transcript.follow(self.suite)
         for one in self.ordered[self._hashed : stop]:
-            self._transcript.add(one.data)
+            transcript.add(one.data)
         self._hashed = stop
-        return self._transcript
+        return transcript
 
     @property
     def finished(self) -> bool:

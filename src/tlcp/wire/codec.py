@@ -205,6 +205,7 @@ class Structure:
 
     __slots__ = ()
     spec: ClassVar[dict[str, Codec[Any]]]
+    _reads: ClassVar[tuple[tuple[str, Callable[[Reader], Any]], ...]]
 
     def to_bytes(self) -> bytes:
         """The wire form."""
@@ -219,9 +220,9 @@ class Structure:
         if r.notes is not None:
             return cls(**{name: r.named(name, codec.read) for name, codec in cls.spec.items()})
         values = []
-        for name, codec in cls.spec.items():
+        for name, read in cls._reads:
             try:
-                values.append(codec.read(r))
+                values.append(read(r))
             except DecodeError as error:
                 raise DecodeError(f"{name}: {error.what}") from None
         return cls(*values)
@@ -243,6 +244,7 @@ def structure(cls: type[S]) -> type[S]:
     """Class decorator: collect the codecs of the annotated fields, once, at import."""
     hints = get_type_hints(cls, include_extras=True)
     cls.spec = {name: t.__metadata__[0] for name, t in hints.items() if hasattr(t, "__metadata__")}
+    cls._reads = tuple((name, codec.read) for name, codec in cls.spec.items())
     return cls
 
 

@@ -59,29 +59,30 @@ class Reader:
         Raises:
             DecodeError: the window has fewer left.
         """
+        # the one check of every length: all that reads goes through here or through window()
         start = self._pos
-        self._pass(size)
-        return self._data[start : self._pos]
-
-    def _pass(self, size: int) -> None:
-        """Move the cursor on, if the window has as much: the one check of every length."""
-        stop = self._pos + size
+        stop = start + size
         if stop > self._end:
-            left = self._end - self._pos
-            raise DecodeError(f"a field needs {size} bytes and only {left} are left")
+            raise self._short(size)
         self._pos = stop
+        return self._data[start:stop]
 
     def uint(self, size: int) -> int:
         """Read a big-endian number of ``size`` bytes."""
-        start = self._pos
-        self._pass(size)
-        return int.from_bytes(self._data[start : self._pos], "big")
+        return int.from_bytes(self.take(size), "big")
 
     def window(self, size: int) -> Reader:
         """Cut the next ``size`` bytes off as a reader of their own."""
         start = self._pos
-        self._pass(size)
-        return Reader(self._data, self.notes, start, self._pos)
+        stop = start + size
+        if stop > self._end:
+            raise self._short(size)
+        self._pos = stop
+        return Reader(self._data, self.notes, start, stop)
+
+    def _short(self, size: int) -> DecodeError:
+        left = self._end - self._pos
+        return DecodeError(f"a field needs {size} bytes and only {left} are left")
 
     def rest(self) -> bytes:
         """Read all that is left."""
