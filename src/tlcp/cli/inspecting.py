@@ -173,7 +173,7 @@ class Inspection:
         # a check that fails is a finding, too; asked for both, so that no rule there matters here
         fails = Result.FAILS
         failed = any([check.result is fails for check in report.checks])
-        failed |= any([finding.severity == "error" for finding in report.findings])
+        failed |= any([finding.severity == "error" for finding in report.found])
         told = [_conflict(report.name, *conflict) for conflict in conflicts]
         return (self._render(report), report.dissection.protocol, failed, told)
 
@@ -265,8 +265,7 @@ def run(packets: Reading, place: Here | Farm) -> None:
 
     packets.on_key_log = place.learn
     assembler = Assembler(begin, feed, end, opens=opens)
-    for packet in packets:
-        assembler.feed(packet)
+    assembler.feed_all(packets)
     assembler.finish()
     place.finish()
 

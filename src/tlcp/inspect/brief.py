@@ -29,8 +29,8 @@ def brief_line(report: ConnectionReport, lang: Lang) -> str:
         words.append(_pick("resumed", "恢复", lang))
     words.append(_pick("decrypted", "已解密", lang) if report.decrypted else _closed(report, lang))
     words.append(_verdict(report, lang))
-    if report.findings and report.findings[0].severity != "error":  # errors are in the verdict
-        worst = report.findings[0]
+    worst = report.worst
+    if worst is not None and worst.severity != "error":  # errors are in the verdict
         kind = _pick(worst.severity, "警告" if worst.severity == "warning" else "提示", lang)
         words.append(f"{kind} {worst.rule}")
     return safe_text("  ".join((*parts, ", ".join(words))))
@@ -56,7 +56,7 @@ def _closed(report: ConnectionReport, lang: Lang) -> str:
 def _verdict(report: ConnectionReport, lang: Lang) -> str:
     fails, holds = Result.FAILS, Result.HOLDS
     failing = [check.rule for check in report.checks if check.result is fails]
-    failing += [one.rule for one in report.findings if one.severity == "error"]
+    failing += [one.rule for one in report.found if one.severity == "error"]
     if failing := list(dict.fromkeys(failing)):
         more = ", ..." if len(failing) > _RULES_NAMED else ""
         named = ", ".join(failing[:_RULES_NAMED]) + more

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from tlcp.alerts import AlertDescription, AlertLevel, Text
 from tlcp.inspect.certs import KEPT, is_long, read_certificate
 from tlcp.inspect.model import SENDERS, Message, Sender
-from tlcp.inspect.stacks import likely, quirks_of
+from tlcp.inspect.stacks import likely
 from tlcp.inspect.verify import ZH_SIDES, Check, Result
 from tlcp.inspect.view import INCOMPLETE, HandshakeView
 from tlcp.quirks import MOST_NAMED, STACK_NAMES, Quirk
@@ -36,7 +36,7 @@ from tlcp.wire.messages import (
 from tlcp.x509 import certificate as x509
 from tlcp.x509.usage import can_encrypt, can_sign, is_authority, looks_swapped
 
-__all__ = ["Finding", "Severity", "findings"]
+__all__ = ["Finding", "Severity", "findings", "stack_findings"]
 
 Severity = Literal["error", "warning", "note"]
 _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
@@ -90,17 +90,12 @@ class Finding(NamedTuple):
     side: Sender | None = None
 
 
-def findings(
-    view: HandshakeView,
-    checks: list[Check],
-    quirks: Mapping[Sender, tuple[Quirk, ...]] | None = None,
-) -> list[Finding]:
-    """All findings of a connection, worst first.
+def findings(view: HandshakeView, checks: list[Check]) -> list[Finding]:
+    """All findings of a connection but those on stacks, worst first.
 
     Args:
         view: the handshake.
         checks: what was verified.
-        quirks: what was seen of each side's stack, if that is known already.
     """
     found: list[Finding] = []
     for check in checks:
@@ -110,10 +105,11 @@ def findings(
             found.append(_raw_transcript(check))
     for rule in _RULES:
         found += rule(view)
-    if quirks is None:
-        quirks = {sender: quirks_of(view, checks, sender) for sender in SENDERS}
-    found += _stacks(quirks)
-    return sorted(found, key=lambda f: (_ORDER[f.severity], f.message or 1 << 30))
+    return sorted(found, key=_rank)
+
+
+def _rank(finding: Finding) -> tuple[int, int]:
+    return _ORDER[finding.severity], finding.message or 1 << 30
 
 
 def _raw_transcript(check: Check) -> Finding:
@@ -556,7 +552,12 @@ def _shares_records(messages: list[Message]) -> bool:
     return False
 
 
-def _stacks(seen_of: Mapping[Sender, tuple[Quirk, ...]]) -> Iterator[Finding]:
+def stack_findings(seen_of: Mapping[Sender, tuple[Quirk, ...]]) -> Iterator[Finding]:
+    """What is worth knowing of both stacks: notes on no message, which come last of all.
+
+    Args:
+        seen_of: the quirks of each side.
+    """
     for sender in SENDERS:
         quirks = seen_of[sender]
         stacks = [STACK_NAMES.get(stack, stack) for stack in likely(quirks)]

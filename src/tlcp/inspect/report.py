@@ -24,7 +24,7 @@ from tlcp.inspect.certificates_json import certificates_list
 from tlcp.inspect.decrypt import Decryptor
 from tlcp.inspect.dissect import Dissector
 from tlcp.inspect.fields import Field
-from tlcp.inspect.findings import Finding, findings
+from tlcp.inspect.findings import Finding, findings, stack_findings
 from tlcp.inspect.model import (
     SENDERS,
     Dissection,
@@ -153,8 +153,7 @@ class ConnectionReport:
         dissection: records and notices.
         view: the handshake.
         checks: what was verified.
-        findings: worst first.
-        peers: what each side looks like.
+        found: all findings but those on stacks, worst first.
     """
 
     name: str
@@ -162,8 +161,31 @@ class ConnectionReport:
     dissection: Dissection
     view: HandshakeView
     checks: list[Check] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    peers: dict[Sender, PeerReport] = field(default_factory=dict)
+    found: list[Finding] = field(default_factory=list)
+    _peers: dict[Sender, PeerReport] | None = field(default=None, repr=False)
+
+    @property
+    def peers(self) -> dict[Sender, PeerReport]:
+        """What each side looks like; worked out when it is asked for."""
+        if self._peers is None:
+            self._peers = {sender: self._seen(sender) for sender in SENDERS}
+        return self._peers
+
+    def _seen(self, sender: Sender) -> PeerReport:
+        tlcp = self.dissection.is_tlcp
+        quirks = quirks_of(self.view, self.checks, sender) if tlcp else ()
+        return PeerReport(quirks, likely(quirks))
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings, worst first."""
+        quirks = {sender: peer.quirks for sender, peer in self.peers.items()}
+        return [*self.found, *stack_findings(quirks)]
+
+    @property
+    def worst(self) -> Finding | None:
+        """The first of all findings; those on stacks are looked for only if there is no other."""
+        return next(iter(self.found or self.findings), None)
 
     @property
     def messages(self) -> list[MessageReport]:
@@ -334,14 +356,9 @@ class Examiner:
         dissection = self._dissector.finish(client_end, server_end)
         view = HandshakeView(dissection, self._decryptor)
         report = ConnectionReport(self._name, self._addresses, dissection, view)
-        empty = PeerReport((), ())
-        report.peers = {"client": empty, "server": empty}
-        if not dissection.is_tlcp:
-            return report
-        report.checks = verify(view, trust, host=host, now=now)
-        quirks = {sender: quirks_of(view, report.checks, sender) for sender in SENDERS}
-        report.findings = findings(view, report.checks, quirks)
-        report.peers = {sender: PeerReport(seen, likely(seen)) for sender, seen in quirks.items()}
+        if dissection.is_tlcp:
+            report.checks = verify(view, trust, host=host, now=now)
+            report.found = findings(view, report.checks)
         return report
 
 

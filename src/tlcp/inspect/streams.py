@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
 
 from tlcp.inspect.conversation import Conflict, Conversation, Limits, Segment
@@ -76,38 +76,42 @@ class Assembler:
 
     def feed(self, packet: TCPPacket) -> None:
         """Take one packet."""
-        time_s, flow, sequence, acknowledgement, flags, data, missing = packet
-        if time_s > self._clock:
-            self._clock = time_s
-            if time_s >= self._next_due:
-                self.tick(time_s)
-        entry = self._flows.get(flow)
-        if entry is None:
-            self._first(packet)
-            return
-        conversation, side, other = entry
-        if (
-            conversation.plain
-            and sequence == side.expected
-            and flags & 0x17 == _ACK
-            and not missing
-            # what it has read was seen here
-            and (acknowledgement - other.expected - 1) & _MASK >= _HALF - 1
-        ):
-            conversation.last_s = time_s
-            if data and not side.finished:
-                position = side.next
-                size = len(data)
-                side.next = position + size
-                side.expected = (sequence + size) & _MASK
-                self._recent.append((side, position, data))
-                side.strays = 0
-                self._on_segment(
-                    conversation, tuple.__new__(Segment, (side.sender, time_s, data, side.gap))
-                )
-                side.gap = 0
-            return
-        self._other(packet, conversation, side, other)
+        self.feed_all((packet,))
+
+    def feed_all(self, packets: Iterable[TCPPacket]) -> None:
+        """Take packets, as long as there are any."""
+        find, on_segment, remember = self._flows.get, self._on_segment, self._recent.append
+        make = tuple.__new__
+        for packet in packets:
+            time_s, flow, sequence, acknowledgement, flags, data, missing = packet
+            if time_s > self._clock:
+                self._clock = time_s
+                if time_s >= self._next_due:
+                    self.tick(time_s)
+            entry = find(flow)
+            if entry is None:
+                self._first(packet)
+                continue
+            conversation, side, other = entry
+            if (
+                conversation.plain
+                and sequence == side.expected
+                and flags & 0x17 == _ACK
+                and not missing
+                # what it has read was seen here
+                and (acknowledgement - other.expected - 1) & _MASK >= _HALF - 1
+            ):
+                conversation.last_s = time_s
+                if data and not side.finished:
+                    position, size = side.next, len(data)
+                    side.next = position + size
+                    side.expected = (sequence + size) & _MASK
+                    remember((side, position, data))
+                    side.strays = 0
+                    on_segment(conversation, make(Segment, (side.sender, time_s, data, side.gap)))
+                    side.gap = 0
+            else:
+                self._other(packet, conversation, side, other)
 
     def finish(self) -> None:
         """Say that no packet follows: give up all holes and close every conversation."""

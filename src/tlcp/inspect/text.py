@@ -55,10 +55,10 @@ def _all(report: ConnectionReport, lang: Lang, details: bool) -> Iterator[str]:
         for check in report.checks:
             where = f" [{check.section}]"
             yield f"  {_MARKS[check.result]} {_pick(check.text, lang)}{where}"
-    if report.findings:
+    if found := report.findings:
         yield ""
         yield _pick(Text("Findings", "发现"), lang)
-        for finding in report.findings:
+        for finding in found:
             severity = _pick(_SEVERITIES[finding.severity], lang)
             at = f" #{finding.message}" if finding.message else ""
             text = _pick(finding.text, lang)
