@@ -15,16 +15,13 @@ from tlcp.suites import KeyKind
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.chain import Purpose
 from tlcp.x509.pair import (
-    VerifiedPair,
-    accept_unverified_pair,
     split_certificates,
     verify_pair,
 )
 from tlcp.x509.recent import Recent
 from tlcp.x509.trust import TrustStore
-from tlcp.x509.usage import check_usages
 
-__all__ = ["KEPT", "is_long", "read_certificate", "split", "usable_pair", "verified_chains"]
+__all__ = ["KEPT", "is_long", "read_certificate", "split", "verified_chains"]
 
 KEPT = 256
 _KEPT_BYTES = 1 << 14  # of DER: longer lists are read each time
@@ -50,20 +47,6 @@ def split(ders: tuple[bytes, ...]) -> Split:
     if is_long(ders):
         return split_certificates(ders, allow_single=True)
     return _split(ders)
-
-
-def usable_pair(
-    ders: tuple[bytes, ...], role: Purpose, kind: KeyKind, *, need_enc: bool
-) -> VerifiedPair:
-    """The pair as the handshake needs it, each certificate fit for its use, whoever issued it.
-
-    Raises:
-        CertificateVerifyError: it cannot be used.
-        ValueError: the list is empty.
-    """
-    if is_long(ders):
-        return _read_pair(ders, role, kind, need_enc)
-    return _pair(ders, role, kind, need_enc)
 
 
 def verified_chains(
@@ -129,14 +112,3 @@ def _certificate(der: bytes) -> Certificate:
 @lru_cache(KEPT)
 def _split(ders: tuple[bytes, ...]) -> Split:
     return split_certificates(ders, allow_single=True)
-
-
-def _read_pair(
-    ders: tuple[bytes, ...], role: Purpose, kind: KeyKind, need_enc: bool
-) -> VerifiedPair:
-    pair = accept_unverified_pair(ders, role=role, need_enc=need_enc, kind=kind)
-    check_usages(pair.sign, pair.enc, f"{role}'s")
-    return pair
-
-
-_pair = lru_cache(KEPT)(_read_pair)

@@ -32,6 +32,7 @@ _MOST_WAITING: Final = 1024  # connections that are over and whose results are n
 _MOST_WAITING_BYTES: Final = 1 << 26  # and how much came for them: results are longer than that
 _COUNTED_BYTES: Final = 1 << 20  # of one connection: no more is kept of it
 _RESULT_BYTES: Final = 1 << 20  # that go into the pipe at once
+_MARSHAL: Final = 2  # the version that does not look for what occurs twice
 _BEGIN, _END, _LEARN = -1, -2, -3  # what begins an entry; numbers of connections begin data
 _FAILED: Final = "failed"  # instead of a result: whatever ``end`` returns must not begin so
 
@@ -204,7 +205,7 @@ class Farm:
             return
         batch, worker.batch, worker.batch_bytes = worker.batch, [], 0
         try:
-            worker.tasks.send_bytes(marshal.dumps(batch))
+            worker.tasks.send_bytes(marshal.dumps(batch, _MARSHAL))
         except OSError:
             raise self._lost(worker) from None
 

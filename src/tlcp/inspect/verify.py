@@ -20,7 +20,7 @@ from tlcp.alerts import Text
 from tlcp.errors import CertificateVerifyError, DecodeError, TLCPError
 from tlcp.handshake.kx import HelloContext
 from tlcp.handshake.kx_ecc import signed_bytes
-from tlcp.inspect.certs import KEPT, split, usable_pair, verified_chains
+from tlcp.inspect.certs import KEPT, is_long, split, verified_chains
 from tlcp.inspect.model import SENDERS, Integrity, Message, Record, Sender
 from tlcp.inspect.view import HandshakeView
 from tlcp.suites import CipherSuite, KeyExchangeKind, KeyKind
@@ -32,7 +32,9 @@ from tlcp.wire.messages import (
     ServerKeyExchange,
 )
 from tlcp.x509 import certificate as x509
+from tlcp.x509.pair import VerifiedPair, accept_unverified_pair
 from tlcp.x509.trust import TrustStore
+from tlcp.x509.usage import check_usages
 
 __all__ = ["ZH_SIDES", "Check", "Result", "verify"]
 
@@ -113,14 +115,9 @@ def _certificates(
     need_enc = sender == "server" or _is_ecdhe(suite)
     section = "6.4.5.3" if sender == "server" else "6.4.5.7"
     number, zh = message.number, ZH_SIDES[sender]
-    try:
-        pair = usable_pair(ders, sender, kind, need_enc=need_enc)
-    except CertificateVerifyError as error:
-        text = Text(_sentence(error), f"{zh}证书对不合格：{error.what}")
-        yield Check(f"{sender}-pair", Result.FAILS, section, text, number)
-    else:
-        text = _pair_text(pair.sign, pair.enc is not None, sender)
-        yield Check(f"{sender}-pair", Result.HOLDS, section, text, number)
+    judge = _pair if is_long(ders) else _known_pair
+    result, text = judge(ders, sender, kind, need_enc)
+    yield Check(f"{sender}-pair", result, section, text, number)
     rule = f"{sender}-chain"
     if trust is None:
         text = Text(
@@ -149,10 +146,24 @@ def _anchor_text(anchor: x509.Certificate, sender: Sender) -> Text:
     )
 
 
-@lru_cache(KEPT)
-def _pair_text(sign: x509.Certificate, has_enc: bool, sender: Sender) -> Text:
-    who, zh = sign.subject_text or "(no subject)", ZH_SIDES[sender]
-    if not has_enc:
+def _pair(
+    ders: tuple[bytes, ...], sender: Sender, kind: KeyKind, need_enc: bool
+) -> tuple[Result, Text]:
+    """Whether the pair is fit for its uses, whoever issued it."""
+    try:
+        pair = accept_unverified_pair(ders, role=sender, need_enc=need_enc, kind=kind)
+        check_usages(pair.sign, pair.enc, f"{sender}'s")
+    except CertificateVerifyError as error:
+        return Result.FAILS, Text(_sentence(error), f"{ZH_SIDES[sender]}证书对不合格：{error.what}")
+    return Result.HOLDS, _pair_text(pair, sender)
+
+
+_known_pair = lru_cache(KEPT)(_pair)
+
+
+def _pair_text(pair: VerifiedPair, sender: Sender) -> Text:
+    who, zh = pair.sign.subject_text or "(no subject)", ZH_SIDES[sender]
+    if pair.enc is None:
         return Text(
             f"the {sender} {who} sent a signing certificate and no encryption certificate",
             f"{zh} {who} 只有签名证书，没有加密证书",
