@@ -51,9 +51,9 @@ def run(*, long: bool, tell: Tell) -> Result:
         tell(f"{len(found)} faults of the wire between two ends on {ends}")
         _wire(result, found, known, ends)
     result.notes += [
-        f"in the long form a fault at every byte of each: on sockets, all kinds in {known[0].name}, "
-        "in the others a changed byte and one more in turns; on asyncio, a changed byte and one "
-        "more in the first, one in turns in the others",
+        "in the long form a fault at every byte of each: on sockets, all kinds in "
+        f"{known[0].name}, in the others a changed byte and one more in turns; on asyncio, a "
+        "changed byte and one more in the first, one in turns in the others",
         "what must end a connection is told by kind and place of the fault: a record whose check "
         "fails, a header, or what a damaged message can mean; whoever refuses must have told "
         "the other, by the alert of its error",

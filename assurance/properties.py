@@ -47,6 +47,9 @@ def run(*, long: bool, tell: Tell) -> Result:
             tell(f"{name}: {found} examples")
         result.add(law, examples, "examples", least=1)
         total += examples
+    from support.kinds import kinds
+
+    result.add("suites, each in every kind of handshake that they draw from", len(kinds), least=32)
     result.add("properties", laws, least=len(LAWS))
     result.add("examples in all", total)
     return result
