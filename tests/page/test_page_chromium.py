@@ -112,6 +112,7 @@ def test_each_message_opens_and_its_fields_and_bytes_are_tied(browser: Browser, 
                 show(page, report["name"], message["number"])
                 says = page.locator("#opened .says").inner_text()
                 assert says == message["says"]["en"]
+                assert "" not in page.locator("#opened .fmeaning").all_text_contents()
                 views = {view["view"]: view for view in page.evaluate(_FIELDS)}
                 assert ("record" in views) == message["protected"]
                 if message["data"]:
@@ -494,3 +495,49 @@ def test_no_name_of_a_message_is_broken(browser: Browser, width: int) -> None:
                     " < 1.7 * parseFloat(getComputedStyle(n).fontSize)"
                 )
                 assert lines, message["name"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_parts_of_a_ciphertext_have_colours_of_their_own(browser: Browser, theme: str) -> None:
+    parts = [f"body.ciphertext.{part}" for part in ("x", "y", "c3", "c2")]
+    with visit(browser, built(ECC), "#c1m8", color_scheme=theme, reduced_motion="reduce") as page:
+        page.locator("#opened .hx").first.wait_for()
+        inner = page.evaluate(
+            """parts => parts.map(part => {
+              const rows = [...document.querySelectorAll('#opened tr[data-f]')];
+              const i = rows.find(r => r.dataset.path === part).dataset.f;
+              const own = document.querySelector(`.hx .s[data-f="${i}"]`);
+              return getComputedStyle(own).backgroundColor;
+            })""",
+            [*parts, "body.ciphertext.length", "body.ciphertext.header"],
+        )
+        assert len(set(inner[:4])) == 4
+        assert inner[4] == inner[5]
+        assert inner[4] not in inner[:4]
+        shown = page.locator("#opened tr[data-path='body.ciphertext'] .fvalue").inner_text()
+        length = page.locator("#opened tr[data-path='body.ciphertext.length'] .fvalue").inner_text()
+        assert shown.split()[0] == length.split()[0]
+        assert f"({length.split()[0]} bytes)" in page.locator("#opened .says").inner_text()
+
+
+def test_certificates_unfold_in_the_table(browser: Browser) -> None:
+    with visit(browser, built(ECC), "#c1m3") as page:
+        row = page.locator("#opened tr[data-path='certificates[1].tbs.serial']")
+        twist = page.locator("#opened tr[data-path='certificates[1]'] .twist")
+        assert row.is_hidden()
+        twist.click()
+        assert row.is_visible()
+        assert page.locator("#opened tr[data-path='certificates[0].tbs.serial']").is_hidden()
+        twist.click()
+        assert row.is_hidden()
+        place = row.get_attribute("data-f")
+        page.locator(f"#opened .hx .s[data-f='{place}']").first.click()
+        assert row.is_visible()  # chosen in the bytes
+        page.locator("#opened tr[data-path='certificates[0]']").focus()
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate("document.activeElement.dataset.path") == "certificates[1]"
+        page.keyboard.press("ArrowLeft")
+        assert row.is_hidden()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate("document.activeElement.dataset.path") == "certificates[1].length"

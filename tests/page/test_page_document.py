@@ -169,4 +169,5 @@ def test_every_field_of_the_captures_has_a_meaning_in_both_languages() -> None:
                 for field in message.fields:
                     path = re.sub(r"\[\d+\]", "[]", field.path)
                     named = f"{message.message.name} {path}"
-                    assert named in MEANINGS or path in MEANINGS, named
+                    ends = [f".{path}"[at.start() :] for at in re.finditer(r"\.", f".{path}")]
+                    assert {named, path, *ends} & set(MEANINGS), named

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 
 __all__ = [
     "BAD_CIPHERTEXT",
+    "contents_at",
     "decode_ciphertext",
     "decode_signature",
     "encode_ciphertext",
@@ -28,13 +29,17 @@ _NUMBER_BYTES: Final = 32
 _SIGNATURE_MOST: Final = 70  # bytes in the SEQUENCE of a signature: two INTEGERs of 33
 
 
-class _Malformed(Exception):
+class _Malformed(ValueError):
     """The bytes are not the structure; each decoder says so in its own way."""
 
 
-def _element(data: bytes, start: int, tag: int) -> tuple[int, int]:
-    """Where the contents of the element at ``start`` begin and end; its length is minimal."""
-    if len(data) < start + 2 or data[start] != tag:
+def contents_at(data: bytes, start: int) -> tuple[int, int]:
+    """Where the contents of the element at ``start`` begin and end; its length is minimal.
+
+    Raises:
+        ValueError: there is no whole element with a tag of one byte.
+    """
+    if len(data) < start + 2:
         raise _Malformed
     first, begin = data[start + 1], start + 2
     if first < 0x80:
@@ -51,6 +56,12 @@ def _element(data: bytes, start: int, tag: int) -> tuple[int, int]:
     if begin + length > len(data):
         raise _Malformed
     return begin, begin + length
+
+
+def _element(data: bytes, start: int, tag: int) -> tuple[int, int]:
+    if start >= len(data) or data[start] != tag:
+        raise _Malformed
+    return contents_at(data, start)
 
 
 def _number(data: bytes, start: int) -> tuple[bytes, int]:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 
 from tlcp.alerts import AlertDescription, AlertLevel
 from tlcp.errors import DecodeError
+from tlcp.inspect.der_fields import inside_der
+from tlcp.inspect.field import Field
 from tlcp.registry import (
     ClientCertificateType,
     ContentType,
@@ -36,7 +38,6 @@ from tlcp.wire.messages import (
     Alert,
     ChangeCipherSpec,
     ClientKeyExchange,
-    Extension,
     Handshake,
     ServerHello,
     ServerKeyExchange,
@@ -48,25 +49,9 @@ __all__ = ["Field", "fields_of"]
 
 _ENCRYPTED = (KeyExchangeKind.ECC, KeyExchangeKind.RSA)
 _VERSIONS = {0x0101: "TLCP 1.1", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2"}
+_CERTIFICATE = bytes((HandshakeType.CERTIFICATE,))
+_KEPT, _KEPT_BYTES = 64, 1 << 14
 _INDEX = re.compile(r"\[\d+\]")
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a message.
-
-    Attributes:
-        path: as declared, such as "extensions[0].data.names[0].name".
-        start, end: its bytes in the message, header included; a vector's length belongs to it.
-        value: a number, bytes in hex, or None for a field that is made of others.
-        label: what a number is called; "" where there is no name.
-    """
-
-    path: str
-    start: int
-    end: int
-    value: int | str | None
-    label: str = ""
 
 
 def fields_of(
@@ -81,12 +66,20 @@ def fields_of(
         suite: the one agreed on, None while unknown.
     """
     if content_type == ContentType.HANDSHAKE:
+        if data[:1] == _CERTIFICATE and len(data) <= _KEPT_BYTES and parsed is not None:
+            return list(_of_certificates(data))
         return _handshake(data, parsed, suite)
     if content_type == ContentType.ALERT:
         return _plain(Alert, data)
     if content_type == ContentType.CHANGE_CIPHER_SPEC:
         return _plain(ChangeCipherSpec, data)
     return [Field("data", 0, len(data), None)]
+
+
+@lru_cache(_KEPT)
+def _of_certificates(data: bytes) -> tuple[Field, ...]:
+    """The connections of a capture show the same ones again and again."""
+    return tuple(_handshake(data, None, None))
 
 
 def _plain(kind: type[Structure], data: bytes) -> list[Field]:
@@ -111,12 +104,31 @@ def _handshake(data: bytes, parsed: Structure | None, suite: CipherSuite | None)
     ]
     if data[0] not in set(HandshakeType):
         return fields
+    waiting: list[Field] = []  # for the length of the field that they are in
     for note in _noted(message_class(data[0]), data[HANDSHAKE_HEADER_BYTES:]):
-        fields.append(_field(note, HANDSHAKE_HEADER_BYTES))
-        if isinstance(note.value, Extension):
-            continue
-        fields += _inside(note, data, parsed, suite)
-    return fields
+        inside = list(_inside(note, data, parsed, suite))
+        if note.path != "body" or not _says_all(note, inside):
+            fields.append(_field(note, HANDSHAKE_HEADER_BYTES))
+        fields += waiting
+        waiting = inside
+    return list(_with_der(fields + waiting, data))
+
+
+def _says_all(note: Note, inside: list[Field]) -> bool:
+    """Whether the fields inside another one leave out nothing of it."""
+    outer = [one for one in inside if "." not in one.path.removeprefix(f"{note.path}.")]
+    return sum(one.end - one.start for one in outer) == note.end - note.start
+
+
+def _with_der(fields: list[Field], data: bytes) -> Iterator[Field]:
+    """The fields, and those inside the vectors that hold ASN.1."""
+    by_path: dict[str, Field] = {}
+    for field in fields:
+        by_path[field.path] = field
+        yield field
+        vector = by_path.get(field.path.removesuffix(".length"))
+        if vector is not None and vector is not field:
+            yield from inside_der(vector.path, data[field.end : vector.end], field.end)
 
 
 def _inside(

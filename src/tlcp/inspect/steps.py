@@ -21,7 +21,11 @@ from tlcp.inspect.view import HandshakeView
 from tlcp.registry import ContentType, ExtensionType, number_label
 from tlcp.suites import KeyExchangeKind, suite_label
 from tlcp.wire import messages as wire
-from tlcp.wire.bodies import EcdheClientKeyExchangeVector, decode_ecdhe_client_key_exchange
+from tlcp.wire.bodies import (
+    EccClientKeyExchange,
+    EcdheClientKeyExchangeVector,
+    decode_ecdhe_client_key_exchange,
+)
 from tlcp.wire.codec import Structure
 
 __all__ = ["STEPS", "Lang", "Step", "explain", "step_of"]
@@ -324,13 +328,14 @@ def _request(body: wire.CertificateRequest, message: Message, view: HandshakeVie
 
 
 def _client_exchange(body: wire.ClientKeyExchange, message: Message, view: HandshakeView) -> Text:
-    if view.suite is None or view.suite.key_exchange is not KeyExchangeKind.ECDHE:
-        return Text(
-            f"It holds the pre-master secret, encrypted to the server ({len(body.body)} bytes): "
-            "only the server's encryption key opens it.",
-            f"含加密后的预主密钥（{len(body.body)} 字节）：只有服务端加密私钥能打开。",
-        )
     try:
+        if view.suite is None or view.suite.key_exchange is not KeyExchangeKind.ECDHE:
+            size = len(EccClientKeyExchange.from_bytes(body.body).ciphertext)
+            return Text(
+                f"It holds the pre-master secret, encrypted to the server ({size} bytes): "
+                "only the server's encryption key opens it.",
+                f"含加密后的预主密钥（{size} 字节）：只有服务端加密私钥能打开。",
+            )
         vector = isinstance(
             decode_ecdhe_client_key_exchange(body.body), EcdheClientKeyExchangeVector
         )

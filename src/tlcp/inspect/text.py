@@ -21,7 +21,7 @@ from tlcp.suites import suite_label
 
 __all__ = ["lines"]
 
-_SHOWN_FIELDS = 40
+_SHOWN_FIELDS = 400
 _MARKS = {Result.HOLDS: "+", Result.FAILS: "!", Result.UNKNOWN: "?"}
 _SEVERITIES = {
     "error": Text("error", "错误"),

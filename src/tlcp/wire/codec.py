@@ -104,6 +104,8 @@ class Opaque:
 
     def _size(self, r: Reader) -> int:
         size = r.uint(self.prefix.size)
+        if r.notes is not None:
+            r.note("length", self.prefix.size, size)
         if not self.lo <= size <= self.hi:
             raise DecodeError(f"its length {size} is outside {self.lo}..{self.hi}")
         return size

@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Where one field lies: bytes ``start`` to ``end`` of the outermost window."""
+    """Where one field lies: bytes ``start`` to ``end`` of the outermost window.
+
+    The length of a vector is a field of its own, "length", inside the vector's.
+    """
 
     path: str  # "extensions[0].data"
     start: int
@@ -119,6 +122,12 @@ class Reader:
                 return value
         except DecodeError as error:
             raise DecodeError(f"{name}: {error.what}") from None
+
+    def note(self, name: str, size: int, value: object) -> None:
+        """Note the last ``size`` bytes as a field, if notes are kept."""
+        if self.notes is not None:
+            with self._entered(name) as path:
+                self.notes.found.append(Note(path, self._pos - size, self._pos, value))
 
     @contextmanager
     def _entered(self, name: str) -> Iterator[str]:

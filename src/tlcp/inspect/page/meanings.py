@@ -9,7 +9,8 @@ from tlcp.alerts import Text
 
 __all__ = ["MEANINGS"]
 
-#: "Message path" or "path"; every index is written [].
+#: "Message path" or "path", or its end, which begins with "."; the longest is taken. Every index is
+#: written [].
 MEANINGS: dict[str, Text] = {
     "type": Text("which handshake message this is", "握手消息的类型"),
     "length": Text("bytes that follow this header", "消息头之后的字节数"),
@@ -137,6 +138,55 @@ MEANINGS: dict[str, Text] = {
     "level": Text("1 is a warning, 2 is fatal", "1 为警告，2 为致命"),
     "description": Text("what is wrong, or that the side closes", "报警原因，或宣布关闭"),
     "data": Text("what the application sent", "应用程序发送的数据"),
+    ".length": Text("bytes of this field that follow", "本字段其后的字节数"),
+    ".header": Text(
+        "ASN.1: the type, and in brackets the bytes that follow", "ASN.1 类型与其后字节数（括号内）"
+    ),
+    ".inner_header": Text("the same, of the signature inside", "同上，属于其中的签名值"),
+    ".ciphertext.x": Text(
+        "C1: x of a fresh point; ASN.1 puts 00 before a first bit of 1",
+        "C1 的 x 坐标，每次加密新生成；最高位为 1 时 ASN.1 前补 00",
+    ),
+    ".ciphertext.y": Text("C1: its y", "C1 的 y 坐标"),
+    ".c3": Text(
+        "C3: SM3 over secret and content: a change shows", "C3：SM3 校验值，密文被改动即可发现"
+    ),
+    ".c2": Text("C2: the pre-master secret itself, encrypted", "C2：加密后的预主密钥"),
+    ".r": Text("the first number of the signature", "签名值 r"),
+    ".s": Text("the second number of the signature", "签名值 s"),
+    ".point.form": Text("04: both coordinates follow", "04 表示其后为两个坐标"),
+    ".point.x": Text("x of the point", "点的 x 坐标"),
+    ".point.y": Text("y of the point", "点的 y 坐标"),
+    ".tbs": Text("what the CA signed", "CA 签署的内容"),
+    ".tbs.version": Text("v3 has extensions", "版本；v3 可带扩展"),
+    ".tbs.serial": Text("no two of one CA are the same", "同一 CA 签发的证书各不相同"),
+    ".signature_algorithm": Text("how the CA signed", "CA 的签名算法"),
+    ".tbs.signature_algorithm": Text(
+        "the same as outside, but signed itself", "与外层相同，但受签名保护"
+    ),
+    ".oid": Text("its number, the same the world over", "全球统一的对象标识符"),
+    ".parameters": Text("what belongs to the algorithm", "算法参数"),
+    ".issuer": Text("the CA that signed", "签发者"),
+    ".issuer[]": Text("a part of the name", "名称的一部分"),
+    ".subject": Text("whose certificate it is", "证书的持有者"),
+    ".subject[]": Text("a part of the name", "名称的一部分"),
+    ".validity": Text("not before and not after", "有效期的起止"),
+    ".not_before": Text("valid from then on", "生效时间"),
+    ".not_after": Text("valid until then", "失效时间"),
+    ".public_key": Text("the key that the certificate is about", "证书所证明的公钥"),
+    ".public_key.algorithm": Text("what kind of key", "公钥的种类"),
+    ".public_key.algorithm.parameters": Text("the curve", "所用曲线"),
+    ".public_key.point": Text(
+        "the key: a point of the curve, or RSA's numbers", "公钥：曲线上的点，或 RSA 的两个数"
+    ),
+    ".issuer_id": Text("hardly used", "很少使用"),
+    ".subject_id": Text("hardly used", "很少使用"),
+    ".tbs.extensions": Text("usages, names and rules", "用途、名称与各种限制"),
+    ".tbs.extensions[]": Text("one extension", "一个扩展"),
+    ".critical": Text("who does not know it must refuse", "TRUE：不认识该扩展者须拒绝"),
+    ".value": Text("its content, in ASN.1 again", "扩展内容，仍为 ASN.1 编码"),
+    "certificates[].signature": Text("the CA's signature over tbs", "CA 对 tbs 部分的签名"),
+    "certificate_authorities[][]": Text("a part of the name", "名称的一部分"),
     "record.type": Text("what the record carries; never encrypted", "记录内容的类型，不加密"),
     "record.version": Text("0101 is TLCP 1.1", "0101 即 TLCP 1.1"),
     "record.length": Text("bytes that follow", "其后的字节数"),

@@ -8,19 +8,35 @@ function valueHex(field, bytes) {
   return typeof field.value === "string" ? field.value : null;
 }
 
+// By message and path, by path, or by the longest end of the path that is known.
 function meaningOf(name, path) {
   const pattern = path.replace(/\[\d+\]/g, "[]");
-  return DATA.meanings[`${name} ${pattern}`] || DATA.meanings[pattern] || null;
+  const whole = DATA.meanings[`${name} ${pattern}`] || DATA.meanings[pattern];
+  for (let end = `.${pattern}`, at; !whole && end; end = at < 0 ? "" : end.slice(at)) {
+    if (DATA.meanings[end]) return DATA.meanings[end];
+    at = end.indexOf(".", 1);
+  }
+  return whole || null;
 }
 
-// For each field how deep it lies in others.
-function depthsOf(fields) {
+// For each field the fields that it lies in, outer ones first.
+function aroundOf(fields) {
   const open = [];
-  return fields.map((f) => {
-    while (open.length && !inside(f.path, open[open.length - 1])) open.pop();
-    open.push(f.path);
-    return open.length - 1;
+  return fields.map((f, i) => {
+    while (open.length && !inside(f.path, fields[open[open.length - 1]].path)) open.pop();
+    open.push(i);
+    return open.slice(0, -1);
   });
+}
+
+// Lengths of vectors and headers of ASN.1: needed to find the way, but of no meaning.
+function isFrame(path) {
+  return /^(type|length)$|\.(length|header|inner_header)$/.test(path);
+}
+
+// Folded at first: there is a card for each certificate.
+function isFolded(path) {
+  return /^certificates\[\d+\](\.tbs\.extensions)?$/.test(path);
 }
 
 function inside(path, outer) {
@@ -38,18 +54,22 @@ function numberText(field) {
   return field.value > 9 ? `${field.value} (0x${hex})` : String(field.value);
 }
 
-function valueNode(message, field, bytes) {
+function valueNode(message, field, bytes, isMadeOfOthers) {
   if (field.note) return el("span", {}, field.note);
   const at = /^certificates\[(\d+)\]$/.exec(field.path);
   if (at && message.certificates[at[1]] && !message.certificates[at[1]].problem) {
     const one = message.certificates[at[1]];
     return el("span", {}, el("span", {class: `role r-${one.role}`}, t(`${one.role}Short`)), " ", safe(one.subject));
   }
+  if (field.value === null) return field.label ? el("span", {}, safe(field.label)) : null;
   if (typeof field.value === "number" && !field.long) return el("span", {}, safe(numberText(field)));
   const hex = valueHex(field, bytes);
   if (hex === null) return null;
+  if (isMadeOfOthers) {
+    return field.label ? el("span", {}, safe(field.label)) : el("span", {class: "muted"}, sizeText(hex.length / 2));
+  }
   if (!hex) return el("span", {class: "muted"}, t("empty"));
-  const text = field.label ? el("span", {class: "quoted"}, safe(field.label)) : null;
+  const text = field.label ? el("span", {class: isFrame(field.path) ? null : "quoted"}, safe(field.label)) : null;
   const shown = hex.slice(0, 2 * VALUE_BYTES);
   return el("span", {}, text, text ? " " : null,
     el("code", {class: "hexvalue"}, hexText(shown)),
@@ -65,7 +85,7 @@ function dissected(message, bytes, fields, label) {
     const chosen = hover ?? pinned;
     const field = chosen === null ? null : fields[chosen];
     view.mark(field ? field.start : null, field ? field.end : null, how === "table" || how === "pin");
-    table.mark(chosen, pinned, how !== "table");
+    table.mark(chosen, pinned, how);
   };
   const view = new HexView(bytes, fields, choose);
   table = new FieldTable(message, bytes, fields, view.hues, choose);
@@ -78,32 +98,64 @@ class FieldTable {
     this.body = el("tbody");
     this.fields = fields;
     this.choose = choose;
-    const depths = depthsOf(fields);
-    this.make = (i) => this.row(message, bytes, i, hues[i], depths[i]);
-    this.outer = (i) => i + 1 < fields.length && inside(fields[i + 1].path, fields[i].path);
+    this.around = aroundOf(fields);
+    this.folded = new Set(onPaper ? [] : [...fields.keys()].filter((i) => this.outer(i) && isFolded(fields[i].path)));
+    this.make = (i) => this.row(message, bytes, i, hues[i]);
     this.table = el("table", {class: "fields"},
       el("thead", {}, el("tr", {}, ...["field", "value", "meaning"].map((k) => el("th", {scope: "col"}, t(k))))),
       this.body);
     this.more = el("button", {type: "button", class: "more", onclick: () => this.grow(fields.length)},
       t("showFields", {n: fields.length}));
     this.node = el("div", {class: "fieldswrap"}, this.table, this.more);
-    this.grow(!onPaper && fields.length > FOLD_FIELDS + 10 ? FOLD_FIELDS : fields.length);
+    this.grow(this.first());
+  }
+
+  outer(i) {
+    return i + 1 < this.fields.length && inside(this.fields[i + 1].path, this.fields[i].path);
+  }
+
+  isHidden(i) {
+    return this.around[i].some((outer) => this.folded.has(outer));
+  }
+
+  // How many rows to begin with.
+  first() {
+    const seen = onPaper ? [] : [...this.fields.keys()].filter((i) => !this.isHidden(i));
+    return seen.length > FOLD_FIELDS + 10 ? seen[FOLD_FIELDS] : this.fields.length;
+  }
+
+  fold(i, folded) {
+    if (folded) this.folded.add(i);
+    else this.folded.delete(i);
+    this.rows.forEach((row, at) => { row.hidden = this.isHidden(at); });
+    this.rows[i].querySelector(".twist").setAttribute("aria-expanded", String(!folded));
+  }
+
+  twist(i) {
+    if (!this.outer(i) || !isFolded(this.fields[i].path)) return null;
+    return el("button", {type: "button", class: "twist", tabindex: "-1", "aria-label": t("insideOf", {name: this.fields[i].path}),
+      "aria-expanded": String(!this.folded.has(i)), onclick: (e) => {
+        e.stopPropagation();
+        this.fold(i, !this.folded.has(i));
+      }}, icon("down"));
   }
 
   grow(count) {
     while (this.rows.length < count) {
       const row = this.make(this.rows.length);
+      row.hidden = this.isHidden(this.rows.length);
       this.rows.push(row);
       this.body.append(row);
     }
     this.more.hidden = this.rows.length === this.fields.length;
   }
 
-  row(message, bytes, i, hue, depth) {
+  row(message, bytes, i, hue) {
     const field = this.fields[i];
     const meaning = field.meaning || meaningOf(message.name, field.path);
     return el("tr", {
-      "data-f": i, "data-path": field.path, tabindex: i ? "-1" : "0", vars: {"--depth": Math.min(depth, 5)},
+      "data-f": i, "data-path": field.path, tabindex: i ? "-1" : "0", class: isFrame(field.path) ? "frame" : null,
+      vars: {"--depth": Math.min(this.around[i].length, 5)},
       onmouseenter: () => this.choose(i, "table"), onmouseleave: () => this.choose(null, "table"),
       onfocus: () => this.choose(i, "table"), onblur: () => this.choose(null, "table"),
       onclick: () => this.choose(i, "pin"),
@@ -111,15 +163,25 @@ class FieldTable {
     },
     el("th", {scope: "row"},
       el("span", {class: `swatch h${hue}`, "aria-hidden": "true"}),
-      el("span", {class: "fname", title: field.path}, (field.show || field.path).split(".").pop()),
+      el("span", {class: "fname", title: field.path}, field.path.split(".").pop()), this.twist(i),
       el("span", {class: "frange"}, rangeText(field))),
-    el("td", {class: "fvalue"}, this.outer(i) ? null : valueNode(message, field, bytes)),
+    el("td", {class: "fvalue"}, valueNode(message, field, bytes, hue === "none")),
     el("td", {class: "fmeaning"}, meaning ? pick(meaning) : null));
   }
 
+  // The next row that is shown, in either direction.
+  next(from, by) {
+    let to = from;
+    while (this.rows[to] && this.rows[to].hidden) to += by;
+    return to;
+  }
+
   key(event, i) {
-    const to = {ArrowDown: i + 1, ArrowUp: i - 1, Home: 0, End: this.rows.length - 1}[event.key];
-    if (event.key === "Enter" || event.key === " ") this.choose(i, "pin");
+    const to = {ArrowDown: () => this.next(i + 1, 1), ArrowUp: () => this.next(i - 1, -1),
+      Home: () => 0, End: () => this.next(this.rows.length - 1, -1)}[event.key]?.();
+    const fold = {ArrowRight: false, ArrowLeft: true}[event.key];
+    if (fold !== undefined && this.rows[i].querySelector(".twist")) this.fold(i, fold);
+    else if (event.key === "Enter" || event.key === " ") this.choose(i, "pin");
     else if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();
@@ -131,12 +193,17 @@ class FieldTable {
     }
   }
 
-  mark(chosen, pinned, reveal) {
+  mark(chosen, pinned, how) {
     if (chosen !== null && chosen >= this.rows.length) this.grow(this.fields.length);
+    if (how === "pin" && chosen !== null && pinned === chosen) {
+      for (const outer of this.around[chosen]) if (this.folded.has(outer)) this.fold(outer, false);
+    }
+    const instead = chosen === null ? null : this.around[chosen].find((outer) => this.folded.has(outer));
     this.rows.forEach((row, i) => {
       row.classList.toggle("on", i === chosen);
+      row.classList.toggle("instead", i === instead);
       row.classList.toggle("pinned", i === pinned);
     });
-    if (reveal && chosen !== null && pinned === chosen) this.rows[chosen].scrollIntoView({block: "nearest"});
+    if (how !== "table" && chosen !== null && pinned === chosen) this.rows[chosen].scrollIntoView({block: "nearest"});
   }
 }

@@ -19,18 +19,22 @@ function segmentsOf(length, fields) {
   return segments;
 }
 
-// The colour of every field: innermost fields take turns, outer ones have their own.
-function huesOf(fields) {
+// The colour of every field: those that have bytes of their own take turns, others have none.
+function huesOf(fields, segments) {
+  const owners = new Set(segments.map((s) => s.owner));
   let next = 0;
-  return fields.map((f) => (["type", "length"].includes(f.path) ? "head" : next++ % HUES));
+  return fields.map((f, i) => {
+    if (isFrame(f.path)) return "head";
+    return owners.has(i) ? next++ % HUES : "none";
+  });
 }
 
 class HexView {
   constructor(bytes, fields, choose) {
     this.bytes = bytes;
     this.fields = fields;
-    this.hues = huesOf(fields);
     this.segments = segmentsOf(bytes.length, fields);
+    this.hues = huesOf(fields, this.segments);
     this.folded = !onPaper || bytes.length > PAPER_BYTES;
     this.width = 16;
     this.marked = null;

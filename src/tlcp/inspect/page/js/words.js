@@ -122,6 +122,7 @@ const WORDS = {
   notPrinted: ["{n} further messages are not printed.", "另有 {n} 条消息未打印。"],
   showText: ["Show all", "显示全部"],
   hexLabel: ["Bytes in hexadecimal", "十六进制字节"],
+  insideOf: ["Fields inside {name}", "{name} 内的字段"],
   field: ["Field", "字段"],
   value: ["Value", "值"],
   meaning: ["Meaning", "含义"],
