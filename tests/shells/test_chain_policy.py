@@ -5,56 +5,35 @@ from __future__ import annotations
 import inspect
 import ssl
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import tlcp
-from chains.case import Case
-from chains.making import Cert, ca, leaf, private_key, root
+from chains.files import LONG, write_pki
+from chains.making import root
 from shells.bios import Bios
 from tlcp.alerts import AlertDescription
 from tlcp.context import PROTOCOL_TLCP_CLIENT, PROTOCOL_TLCP_SERVER, TLCPContext
-from tlcp.crypto.keyfile import dump_private_key
-from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
-from tlcp.pki.build import certificate_pem
 from tlcp.testing import LocalCA
 from tlcp.x509.chain import ChainPolicy, verify_chain
 
 STRICT = ssl.VerifyFlags.VERIFY_X509_STRICT
-_LONG: dict[str, Any] = {"end": 10_000}
-SIGN = leaf("Sub", san=("dns:localhost",), policies=("1",), **_LONG)
-ENC = Cert("enc", "Sub", dn="CN=leaf", uses=("keyEncipherment",), san=SIGN.san, policies=("1",),
-           **_LONG)  # fmt: skip
-SUB = ca("Sub", "Root", policies=("1",), type="sm2", **_LONG)
 
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("mixed"), root(type="p256", **_LONG))
+    return write_pki(tmp_path_factory.mktemp("mixed"), root(type="p256", **LONG))
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("plain"), root(type="sm2", **_LONG))
+    return write_pki(tmp_path_factory.mktemp("plain"), root(type="sm2", **LONG))
 
 
 @pytest.fixture(scope="module")
 def careless(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("careless"), root(type="sm2", ski=None, **_LONG))
-
-
-def make(folder: Path, anchor: Cert) -> Path:
-    """A root, an SM2 CA below it, and a pair."""
-    made = Case("", "", [anchor, SUB, SIGN, ENC]).make("sm2")
-    (folder / "ca.crt").write_bytes(certificate_pem(made["Root"].der))
-    for name in ("leaf", "enc"):
-        key = private_key(name, "sm2")
-        assert isinstance(key, SM2PrivateKey)
-        (folder / f"{name}.crt").write_bytes(certificate_pem(made[name].der, made["Sub"].der))
-        (folder / f"{name}.key").write_bytes(dump_private_key(key))
-    return folder
+    return write_pki(tmp_path_factory.mktemp("careless"), root(type="sm2", ski=None, **LONG))
 
 
 def load_pair(context: TLCPContext, folder: Path) -> None:

@@ -179,6 +179,7 @@ class _Client:
             suites=self._common.suites(),
             extensions=extensions,
             dialect=self._common.spoken(),
+            chain_policy=self._common.chain_policy(),
             tickets=tickets,
             revocation=revoked.policy(self._printer, stapled=ocsp),
             request_ocsp=ocsp,

@@ -18,6 +18,7 @@ from tlcp.dialects import AUTO, DIALECTS, Dialect, dialect_named
 from tlcp.errors import ConfigError
 from tlcp.keylog import KeyLogFile
 from tlcp.suites import DEFAULT_SUITES, CipherSuite, parse_suites
+from tlcp.x509.chain import ChainPolicy
 from tlcp.x509.identity import Identity
 from tlcp.x509.trust import TrustStore
 
@@ -109,6 +110,7 @@ class Common:
     keylog: Path | None
     timeout: float
     dialect: str
+    strict: bool
 
     def identity(self) -> Identity | None:
         """Our certificates and keys; None if no option names any.
@@ -192,6 +194,10 @@ class Common:
         """The dialect of ``--dialect``."""
         return dialect_named(self.dialect)
 
+    def chain_policy(self) -> ChainPolicy:
+        """What is asked of the peer's chains: ``--strict``."""
+        return ChainPolicy(strict=self.strict)
+
     def key_log(self, printer: Printer) -> KeyLogFile | None:
         """The key log of ``--keylog`` or SSLKEYLOGFILE, with a warning.
 
@@ -267,6 +273,11 @@ _OPTIONS = (
         default=AUTO.name,
         show_default=True,
         help="What is sent where stacks differ: the name of the peer's stack.",
+    ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        help="Refuse the peer's chains that lack the form of RFC 5280, as VERIFY_X509_STRICT does.",
     ),
 )
 

@@ -132,6 +132,7 @@ def serve(
         suites=common.suites(),
         client_auth=ClientAuth(client_auth),
         dialect=common.spoken(),
+        chain_policy=common.chain_policy(),
         session_store=sessions.store(printer),
         ticket_keys=sessions.ticket_keys(),
         revocation=revoked.policy(printer),
