@@ -355,8 +355,8 @@ _FACTS: Final[dict[AlertDescription, AlertFacts]] = {
             "对端拒绝了我方证书，原因见其日志",
         ),
         (
-            "a critical extension that is not understood, a name or policy that a CA does not allow, "
-            "a form refused when strict, or no word on revocation where that is asked for",
+            "a critical extension that is not understood, a name or policy that a CA does not "
+            "allow, a form refused when strict, or no word on revocation where that is asked for",
             "证书含有无法识别的关键扩展，或含有上级 CA 不允许的名称或策略；"
             "或严格校验时格式不合要求；或要求查询吊销状态而没有结论",
         ),
