@@ -40,7 +40,7 @@ import enum
 import ssl
 from typing import ClassVar, Self
 
-from tlcp.alerts import AlertDescription
+from tlcp.alerts import AlertDescription, Text
 
 __all__ = [
     "AlertReceived",
@@ -398,7 +398,24 @@ class ConfigError(TLCPError, ValueError):
 
     An ``ssl.SSLError``, too, because ``ssl`` reports such things so, and the libraries that use
     contexts expect it.
+
+    Attributes:
+        zh: the same in Chinese, or "" where there is no Chinese for it.
     """
+
+    zh: str = ""
+
+    @classmethod
+    def told(cls, text: Text) -> Self:
+        """Make an error that can be told in both languages."""
+        error = cls(text.en)
+        error.zh = text.zh
+        return error
+
+    @property
+    def text(self) -> Text:
+        """What it says; in English where there is no Chinese for it."""
+        return Text(self.what, self.zh or self.what)
 
     def __str__(self) -> str:
         return self.what

@@ -273,6 +273,11 @@ def test_wrong_interfaces_are_told_with_the_right_ones() -> None:
     done = run("capture", "-i", "nope0")
     assert done.returncode == 2
     assert b"no interface 'nope0'; there are: lo" in done.stderr
+    chinese = run("capture", "-i", "nope0", "--lang", "zh")
+    assert chinese.returncode == 2
+    assert "无法抓包：没有名为 'nope0' 的网络接口；现有：lo" in chinese.stderr.decode()
+    by_locale = run("capture", "-i", "lo", "--key", "nowhere", LC_ALL="zh_CN.UTF-8")
+    assert "无法读取私钥文件 nowhere：没有这个文件或目录" in by_locale.stderr.decode()
 
 
 @pytest.mark.parametrize("recorder", ["dumpcap", "tcpdump"])

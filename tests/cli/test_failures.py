@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
 import pytest
 
+from tlcp.alerts import Text
 from tlcp.cli.failures import ExitCode, Failure, as_failure
 from tlcp.errors import (
     AlertReceived,
@@ -16,6 +18,7 @@ from tlcp.errors import (
     MisuseError,
     TruncatedError,
 )
+from tlcp.reasons import reason_of
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,24 @@ def test_exit_codes(error: Exception, code: int) -> None:
     assert failure.code == code
     assert failure.what
     assert failure.as_dict()["ok"] is False
+
+
+def test_what_the_system_says_is_said_in_both_languages() -> None:
+    for number in (errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOSPC):
+        english, chinese = reason_of(OSError(number, os.strerror(number)))
+        assert english == os.strerror(number)
+        assert not chinese.isascii()
+    assert reason_of(OSError(errno.EXDEV, "odd")) == ("odd", "odd")
+    assert reason_of(OSError("no number")) == ("no number", "no number")
+
+
+def test_a_failure_speaks_the_language_that_it_has() -> None:
+    told = Failure(ExitCode.USAGE, Text("no", "不行"), hint=Text("do", "做"), expected="x")
+    assert list(told.lines()) == ["tlcp: no", "  expected: x", "  hint: do"]
+    assert list(told.lines("zh")) == ["tlcp: 不行", "  应为：x", "  建议：做"]
+    assert (told.what, told.hint, str(told)) == ("no", "do", "no")  # JSON and logs stay English
+    only = as_failure(ConfigError("only English"))
+    assert list(only.lines("zh")) == ["tlcp: only English"]
 
 
 def test_all_that_an_error_knows_is_shown() -> None:

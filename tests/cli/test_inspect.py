@@ -281,8 +281,8 @@ def test_a_capture_that_is_cut_short_is_shown_up_to_there(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("nowhere.pcap",), "'nowhere.pcap' does not exist"),
-        ((".",), "is a directory"),
+        (("nowhere.pcap",), "cannot read nowhere.pcap: No such file or directory"),
+        ((".",), "cannot read .: Is a directory"),
         (("text",), "this is no capture: expected pcap or pcapng"),
         (("empty",), "empty: the file is empty"),
         (("-",), "standard input: the file is empty"),
@@ -307,6 +307,54 @@ def test_what_cannot_be_used_is_said(
     assert result.exit_code == 2, result.output
     assert said in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nowhere.pcap",), "无法读取 nowhere.pcap：没有这个文件或目录"),
+        ((".",), "无法读取 .：这是一个目录"),
+        (("text",), "text：这不是抓包文件：应为 pcap 或 pcapng"),
+        (("text",), "建议：请给出 pcap 或 pcapng 文件"),
+        (("empty",), "empty：文件是空的"),
+        (("-",), "标准输入：文件是空的"),
+        ((ECC, "--keylog", "nowhere"), "无法读取密钥日志 nowhere：没有这个文件或目录"),
+        ((ECC, "--key", "nowhere"), "无法读取私钥文件 nowhere：没有这个文件或目录"),
+        ((ECC, "--key", "text"), "私钥文件 text 不能使用：需要 PEM、DER 或 PKCS#12 格式"),
+        ((ECC, "--key", ECC, "--key-password-file", "nowhere"), "无法读取口令文件 nowhere"),
+        ((ECC, "--ca", "nowhere"), "无法读取 CA 文件 nowhere：没有这个文件或目录"),
+        ((ECC, "--ca", "text"), "CA 文件 text 不能使用：需要 PEM 格式的 CA 证书"),
+        ((ECC, "--host", "a.example"), "--host 需要 --ca"),
+        ((ECC, "--no-keys"), "--no-keys 需要 --html"),
+        ((ECC, "--brief", "--json"), "--brief 每个连接只输出一行"),
+        ((ECC, "--pcapng", ECC), "就是抓包文件本身"),
+        ((ECC, "--html", "nowhere/page.html"), "没有目录 nowhere"),
+        ((ECC, "--export-data", "full"), "full 不是空目录"),
+        ((ECC, "--pcapng", "link"), "link 是符号链接"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else None,
+)
+@pytest.mark.parametrize("by", ["--lang", "LANG"])
+def test_it_is_said_in_chinese_where_that_is_asked_for(
+    words: tuple[str | Path, ...],
+    said: str,
+    by: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text").write_text("hello, hello\n")
+    Path("empty").touch()
+    Path("full").mkdir()
+    Path("full/file").touch()
+    Path("link").symlink_to("empty")
+    locale: dict[str, Any] = {"LC_ALL": None, "LC_MESSAGES": None, "LANG": "zh_CN.UTF-8"}
+    result = inspect(*words, **locale) if by == "LANG" else inspect(*words, "--lang", "zh")
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    english = inspect(*words, "--lang", "en")
+    assert said not in english.stderr
+    assert english.stderr.isascii()
 
 
 def test_a_key_log_of_something_else_is_pointed_out(tmp_path: Path) -> None:

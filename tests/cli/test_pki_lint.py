@@ -83,3 +83,9 @@ def test_what_cannot_be_looked_at(tmp_path: Path) -> None:
     (tmp_path / "junk").write_bytes(b"junk")
     assert "holds nothing that is known" in lint(tmp_path / "junk", code=2).output
     assert "Example:" in lint("--help").output
+    zh = ("--lang", "zh")
+    said = lint(tmp_path / "no", *zh, code=2).output
+    assert said == f"tlcp: 无法读取 {tmp_path / 'no'}：没有这个文件或目录\n"
+    assert "文件中没有可识别的内容" in lint(tmp_path / "junk", *zh, code=2).output
+    shown = CliRunner().invoke(program, ["pki", "show", str(tmp_path / "no"), *zh])
+    assert (shown.exit_code, shown.output) == (2, said)

@@ -16,10 +16,12 @@ from tlcp.cli.connect import connect
 from tlcp.cli.demo import demo
 from tlcp.cli.failures import ExitCode, ReaderGone, as_failure
 from tlcp.cli.inspect import inspect
+from tlcp.cli.language import chosen
 from tlcp.cli.options import examples
 from tlcp.cli.output import Printer
 from tlcp.cli.pki import pki
 from tlcp.cli.serve import serve
+from tlcp.inspect.steps import Lang
 
 __all__ = ["program"]
 
@@ -28,10 +30,11 @@ class _Program(click.Group):
     """A group that never shows a traceback, unless asked to."""
 
     debug = False
+    _lang: Lang = "en"  # of the command that failed
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run and exit with a code of ``ExitCode``."""
-        self.debug = False
+        self.debug, self._lang = False, "en"
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(AttributeError):  # a stream of a test
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -54,13 +57,16 @@ class _Program(click.Group):
         except (BrokenPipeError, ReaderGone):  # before click sees it, who would exit with 1
             _forget_stdout()
             return ExitCode.BROKEN_PIPE
+        except Exception:
+            self._lang = chosen(ctx)
+            raise
 
     def _report(self, error: Exception) -> ExitCode:
         failure = as_failure(error)
         if self.debug:
             lines = "".join(traceback.format_exception(error)).splitlines()
             Printer().say(*lines)  # made harmless: texts of errors hold names of the peer's choice
-        Printer().say(*failure.lines())
+        Printer().say(*failure.lines(self._lang))
         return failure.code
 
 

@@ -20,7 +20,7 @@ import click
 
 from tlcp.alerts import Text
 from tlcp.cli.failures import ExitCode, Failure
-from tlcp.cli.language import language
+from tlcp.cli.language import lang_option, language, usage
 from tlcp.cli.options import SECONDS, examples, read_password
 from tlcp.cli.output import Printer
 from tlcp.inspect.captures import CaptureError, open_capture
@@ -42,14 +42,21 @@ __all__ = ["capture"]
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _STDOUT = "-"
 _QUIET_S = 1.0  # without a packet, until time alone ends what can be ended
-_RIGHTS = (
+_RIGHTS = Text(
     "recording needs root or the right CAP_NET_RAW: use sudo; or join the group wireshark (sudo "
     "usermod -aG wireshark $USER, and log in again; on Debian `sudo dpkg-reconfigure "
     "wireshark-common` lets its members record); or give the right to the program: sudo setcap "
     "cap_net_raw,cap_net_admin=eip {program}. `tlcp connect --capture FILE` records its own "
-    "connection without any of that"
+    "connection without any of that",
+    "抓包需要 root 权限或 CAP_NET_RAW：使用 sudo；或加入 wireshark 组（sudo usermod -aG wireshark "
+    "$USER，然后重新登录；Debian 上先用 `sudo dpkg-reconfigure wireshark-common` 允许该组抓包）；"
+    "或给程序授权：sudo setcap cap_net_raw,cap_net_admin=eip {program}。"
+    "`tlcp connect --capture FILE` 记录自己的连接，不需要这些权限",
 )
-_INSTALL = "apt-get install tcpdump, or wireshark-common, which has dumpcap"
+_INSTALL = Text(
+    "apt-get install tcpdump, or wireshark-common, which has dumpcap",
+    "apt-get install tcpdump，或安装含有 dumpcap 的 wireshark-common",
+)
 
 
 @click.command(
@@ -105,11 +112,7 @@ _INSTALL = "apt-get install tcpdump, or wireshark-common, which has dumpcap"
     help="End when so many TLCP connections are over.",
 )
 @click.option("--brief", is_flag=True, help="One line for each handshake instead of all messages.")
-@click.option(
-    "--lang",
-    type=click.Choice(["en", "zh"]),
-    help="English or Chinese; if not given, as the locale says.",
-)
+@lang_option
 def capture(
     interface: str,
     bpf: str,
@@ -139,7 +142,10 @@ def capture(
     trust = None if ca is None else TrustStore.from_pem_file(ca)
     to_stdout = str(write) == _STDOUT
     if to_stdout and sys.stdout.isatty():
-        raise click.UsageError("-w -: stdout is a terminal; give a file, or pipe it on")
+        raise usage(
+            "-w -: stdout is a terminal; give a file, or pipe it on",
+            "-w -：标准输出是终端；请给出文件，或用管道接走",
+        )
     talk = _Talk(lang or language(), Printer(stderr=to_stdout), brief=brief)
     with contextlib.ExitStack() as stack:
         recorder = _started(interface, bpf, recorder_name)
@@ -161,13 +167,14 @@ def _started(interface: str, bpf: str, name: str | None) -> Recorder:
     try:
         return start(interface, bpf, name)
     except RecorderError as error:
-        hint = ""
+        hint = Text("", "")
         if error.forbidden:
             program = shutil.which("dumpcap") or shutil.which("tcpdump") or "$(command -v tcpdump)"
-            hint = _RIGHTS.format(program=program)
+            hint = Text(*(text.format(program=program) for text in _RIGHTS))
         elif error.absent:
             hint = _INSTALL
-        raise Failure(ExitCode.USAGE, f"cannot record: {error}", hint=hint) from error
+        what = Text(f"cannot record: {error.text.en}", f"无法抓包：{error.text.zh}")
+        raise Failure(ExitCode.USAGE, what, hint=hint) from error
 
 
 @contextlib.contextmanager

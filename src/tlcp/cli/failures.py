@@ -18,8 +18,9 @@ import errno
 import socket
 from collections.abc import Iterator
 
-from tlcp.alerts import AlertDescription
+from tlcp.alerts import AlertDescription, Text
 from tlcp.errors import ConfigError, HandshakeTimeout, InternalError, MisuseError, TLCPError
+from tlcp.inspect.steps import Lang
 
 __all__ = ["ExitCode", "Failure", "ReaderGone", "as_failure"]
 
@@ -45,6 +46,7 @@ class Failure(Exception):
         what: what happened.
         expected: what would have been right, or "".
         hint: what the user can do, or "".
+        text, advice: what happened and what to do in both languages, as far as there is Chinese.
         noticed: who noticed it when, or "".
         alert: the alert that the peer was sent, or "".
         kind: the name of the error's class.
@@ -53,29 +55,38 @@ class Failure(Exception):
     def __init__(
         self,
         code: ExitCode,
-        what: str,
+        what: str | Text,
         *,
         expected: str = "",
-        hint: str = "",
+        hint: str | Text = "",
         noticed: str = "",
         alert: str = "",
         kind: str = "",
     ) -> None:
-        super().__init__(what)
-        self.code, self.what, self.expected, self.hint = code, what, expected, hint
+        self.text, self.advice = (
+            one if isinstance(one, Text) else Text(one, one) for one in (what, hint)
+        )
+        super().__init__(self.text.en)
+        self.code, self.what, self.expected, self.hint = (
+            code,
+            self.text.en,
+            expected,
+            self.advice.en,
+        )
         self.noticed, self.alert, self.kind = noticed, alert, kind or code.name.title()
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, lang: Lang = "en") -> Iterator[str]:
         """The text for a person: what happened, then details, indented."""
-        yield f"tlcp: {self.what}"
+        zh = lang == "zh"
+        yield f"tlcp: {self.text.zh if zh else self.what}"
         if self.expected:
-            yield f"  expected: {self.expected}"
+            yield f"  {'应为：' if zh else 'expected: '}{self.expected}"
         if self.hint:
-            yield f"  hint: {self.hint}"
+            yield f"  {f'建议：{self.advice.zh}' if zh else f'hint: {self.hint}'}"
         if self.noticed:
-            yield f"  noticed by {self.noticed}"
+            yield f"  {'发现者：' if zh else 'noticed by '}{self.noticed}"
         if self.alert:
-            yield f"  the peer was told: {self.alert}"
+            yield f"  {'已告知对端：' if zh else 'the peer was told: '}{self.alert}"
 
     def one_line(self) -> str:
         """The text for a log."""
@@ -109,7 +120,7 @@ def as_failure(error: BaseException) -> Failure:
     if isinstance(error, Failure):
         return error
     if isinstance(error, ConfigError):
-        return Failure(ExitCode.USAGE, str(error), kind=kind)
+        return Failure(ExitCode.USAGE, error.text, kind=kind)
     if isinstance(error, HandshakeTimeout):
         return Failure(ExitCode.CONNECTIVITY, error.what, hint=error.hint, kind=kind)
     if isinstance(error, TLCPError) and not isinstance(error, InternalError):

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from tlcp.alerts import Text
 from tlcp.cli.failures import ExitCode, Failure
 from tlcp.cli.inspecting import (
     STDIN,
@@ -27,6 +28,7 @@ from tlcp.cli.inspecting import (
     tell,
     unreadable,
 )
+from tlcp.cli.language import lang_option, spoken, usage
 from tlcp.cli.language import language as locale_language
 from tlcp.cli.options import examples, read_password
 from tlcp.cli.output import Printer
@@ -77,7 +79,7 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
 )
 @click.argument(
     "file",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    type=click.Path(allow_dash=True, path_type=Path),  # opening it tells more, in both languages
     metavar="FILE|-",
 )
 @click.option(
@@ -106,11 +108,7 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
     help="PEM file with the CAs; without it no chain is checked.",
 )
 @click.option("--host", metavar="NAME", help="The name that the server must have; needs --ca.")
-@click.option(
-    "--lang",
-    type=click.Choice(["en", "zh"]),
-    help="English or Chinese; if not given, as the locale says.",
-)
+@lang_option
 @click.option("--details", is_flag=True, help="Every field of every message; JSON has them always.")
 @click.option("--brief", is_flag=True, help="One line for each connection.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array of connections.")
@@ -184,15 +182,19 @@ def inspect(
     `tlcp --help` says.
     """
     if brief and (as_json or details):
-        raise click.UsageError("--brief is one line of text: give it without --json and --details")
+        raise usage(
+            "--brief is one line of text: give it without --json and --details",
+            "--brief 每个连接只输出一行：不能与 --json 或 --details 同用",
+        )
     _check(host, ca, html, no_keys)
     language = lang or locale_language()
     talk = Printer()
-    page = None if html is None else PageFile(html, named(file), lang=lang, keys=not no_keys)
-    secrets = _secrets(keylog, key, key_password_file, talk)
+    page = None if html is None else PageFile(html, named(file).en, lang=lang, keys=not no_keys)
+    secrets = _secrets(keylog, key, key_password_file, talk, language)
     trust = None if ca is None else TrustStore.from_pem_file(ca)
     if dangerous_secrets:
-        talk.say("WARNING: the output holds keys", style="bold yellow")
+        warning = Text("WARNING: the output holds keys", "警告：输出中含有密钥")
+        talk.say(spoken(warning, language), style="bold yellow")
     progress = Progress(sys.stderr) if talk.is_terminal else None
     at_once = str(file) == STDIN or sys.stdout.isatty()
     output = Output(language, as_json, details, brief, dangerous_secrets, progress, at_once=at_once)
@@ -246,9 +248,15 @@ def _few_collections() -> Iterator[None]:
 
 def _check(host: str | None, ca: Path | None, html: Path | None, no_keys: bool) -> None:
     if host is not None and ca is None:
-        raise click.UsageError("--host needs --ca: a name is worth nothing without a trusted chain")
+        raise usage(
+            "--host needs --ca: a name is worth nothing without a trusted chain",
+            "--host 需要 --ca：没有受信任的证书链，名称没有意义",
+        )
     if no_keys and html is None:
-        raise click.UsageError("--no-keys needs --html: without a page there are no keys in it")
+        raise usage(
+            "--no-keys needs --html: without a page there are no keys in it",
+            "--no-keys 需要 --html：没有页面就没有要省略的密钥",
+        )
 
 
 def _render(
@@ -274,12 +282,20 @@ def _jobs(file: Path) -> int:
 
 
 def _secrets(
-    keylog: Path | None, key: Path | None, password_file: Path | None, talk: Printer
+    keylog: Path | None,
+    key: Path | None,
+    password_file: Path | None,
+    talk: Printer,
+    lang: Lang,
 ) -> Secrets:
     secrets = Secrets()
     if keylog is not None and not secrets.add_key_log_file(keylog):
-        what = "has no line CLIENT_RANDOM <32 bytes> <48 bytes>, both in hex"
-        talk.say(f"WARNING: the key log {keylog} {what}", style="bold yellow")
+        line = "CLIENT_RANDOM <32 bytes> <48 bytes>"
+        what = Text(
+            f"WARNING: the key log {keylog} has no line {line}, both in hex",
+            f"警告：密钥日志 {keylog} 中没有 {line} 这样的行（两者均为十六进制）",
+        )
+        talk.say(spoken(what, lang), style="bold yellow")
     if key is not None:
         secrets.add_key_file(key, read_password(password_file))
     return secrets
@@ -292,8 +308,12 @@ def _open(file: Path, progress: Progress | None, again: PcapngOut | None) -> Cap
         stream = _stdin()
         return open_capture(stream if again is None else again.spooled(stream), progress)
     except CaptureError as error:
-        hint = "give pcap or pcapng, as tcpdump, dumpcap and Wireshark write them"
-        raise Failure(ExitCode.USAGE, f"{named(file)}: {error}", hint=hint) from error
+        hint = Text(
+            "give pcap or pcapng, as tcpdump, dumpcap and Wireshark write them",
+            "请给出 pcap 或 pcapng 文件，即 tcpdump、dumpcap 和 Wireshark 写出的格式",
+        )
+        what = Text(f"{named(file).en}: {error}", f"{named(file).zh}：{error.zh or error}")
+        raise Failure(ExitCode.USAGE, what, hint=hint) from error
     except OSError as error:
         raise unreadable(file, error) from error
 
@@ -308,5 +328,8 @@ def _logs_inside(file: Path, progress: Progress | None) -> list[bytes]:
 
 def _stdin() -> BinaryIO:
     if sys.stdin.isatty():
-        raise click.UsageError("standard input is a terminal: give a file, or pipe a capture in")
+        raise usage(
+            "standard input is a terminal: give a file, or pipe a capture in",
+            "标准输入是终端：请给出文件，或通过管道送入抓包数据",
+        )
     return sys.stdin.buffer

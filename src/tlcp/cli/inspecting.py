@@ -28,6 +28,7 @@ from tlcp.inspect.steps import Lang
 from tlcp.inspect.streams import Assembler
 from tlcp.inspect.text import lines
 from tlcp.inspect.verify import Result
+from tlcp.reasons import reason_of
 from tlcp.x509.trust import TrustStore
 
 __all__ = [
@@ -53,14 +54,20 @@ _MOST_TOLD = 20  # problems of one kind
 _TOGETHER = 1 << 16  # characters of reports that are printed together
 
 
-def named(file: Path) -> str:
+def named(file: Path) -> Text:
     """What the capture is called."""
-    return "standard input" if str(file) == STDIN else str(file)
+    if str(file) == STDIN:
+        return Text("standard input", "标准输入")
+    return Text(str(file), str(file))
 
 
 def unreadable(file: Path, error: OSError) -> Failure:
     """The failure of a file that the system does not give."""
-    return Failure(ExitCode.USAGE, f"cannot read {named(file)}: {error.strerror or error}")
+    name, why = named(file), reason_of(error)
+    return Failure(
+        ExitCode.USAGE,
+        Text(f"cannot read {name.en}: {why.en}", f"无法读取 {name.zh}：{why.zh}"),
+    )
 
 
 class Reading:

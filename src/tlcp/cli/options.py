@@ -13,10 +13,12 @@ from typing import Any
 
 import click
 
+from tlcp.alerts import Text
 from tlcp.cli.output import JsonLines, Printer
 from tlcp.dialects import AUTO, DIALECTS, Dialect, dialect_named
 from tlcp.errors import ConfigError
 from tlcp.keylog import KeyLogFile
+from tlcp.reasons import reason_of
 from tlcp.suites import DEFAULT_SUITES, CipherSuite, parse_suites
 from tlcp.x509.chain import ChainPolicy
 from tlcp.x509.identity import Identity
@@ -307,8 +309,13 @@ def read_password(file: Path | None) -> bytes | None:
     try:
         return file.read_bytes().split(b"\n")[0].removesuffix(b"\r")
     except OSError as error:
-        what = f"cannot read the password file {file}: {error.strerror}"
-        raise ConfigError(what) from error
+        why = reason_of(error)
+        raise ConfigError.told(
+            Text(
+                f"cannot read the password file {file}: {why.en}",
+                f"无法读取口令文件 {file}：{why.zh}",
+            )
+        ) from error
 
 
 def examples(*lines: str) -> str:

@@ -13,6 +13,7 @@ from tlcp.cli.output import Printer
 from tlcp.inspect.page import Page
 from tlcp.inspect.report import ConnectionReport
 from tlcp.inspect.steps import Lang
+from tlcp.reasons import reason_of
 
 __all__ = ["PageFile"]
 
@@ -36,7 +37,9 @@ class PageFile:
         self._path = path
         self._page = Page(source, lang=lang, keys=keys)
         if not path.parent.is_dir():  # said before a long capture is read
-            raise self._failure(f"there is no directory {path.parent}")
+            raise self._failure(
+                Text(f"there is no directory {path.parent}", f"没有目录 {path.parent}")
+            )
 
     def show(self, report: ConnectionReport) -> None:
         """Take a connection."""
@@ -51,7 +54,7 @@ class PageFile:
         try:
             self._write(self._page.render())
         except OSError as error:
-            raise self._failure(error.strerror or str(error)) from error
+            raise self._failure(reason_of(error)) from error
         for text, style in self._words():
             talk.say(text.zh if lang == "zh" else text.en, style=style)
 
@@ -92,6 +95,10 @@ class PageFile:
             said.append((text, warn))
         return said
 
-    def _failure(self, why: str) -> Failure:
-        hint = "give --html the path of a file that can be written"
-        return Failure(ExitCode.USAGE, f"cannot write {self._path}: {why}", hint=hint)
+    def _failure(self, why: Text) -> Failure:
+        hint = Text(
+            "give --html the path of a file that can be written",
+            "请为 --html 给出可以写入的文件路径",
+        )
+        what = Text(f"cannot write {self._path}: {why.en}", f"无法写入 {self._path}：{why.zh}")
+        return Failure(ExitCode.USAGE, what, hint=hint)

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-import click
-
 from tlcp.alerts import Text
+from tlcp.cli.language import usage
 from tlcp.inspect.report import ConnectionReport
 from tlcp.inspect.sources import Progress
 from tlcp.inspect.wireshark import command
@@ -38,7 +37,10 @@ class PcapngOut:
 
     def __init__(self, path: Path, source: Path | None) -> None:
         if source is not None and path.exists() and path.samefile(source):
-            raise click.UsageError(f"--pcapng: {path} is the capture itself; give another name")
+            raise usage(
+                f"--pcapng: {path} is the capture itself; give another name",
+                f"--pcapng：{path} 就是抓包文件本身；请换一个文件名",
+            )
         self._path, self._source = path, source
         self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115
         self._lines: dict[str, None] = {}

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import click
 
+from tlcp.alerts import Text
 from tlcp.cli.output import Printer
 from tlcp.errors import ConfigError
 from tlcp.pki.directory import CADirectory
+from tlcp.reasons import reason_of
 
 __all__ = [
     "DAYS",
@@ -77,10 +79,16 @@ def read_file(path: Path) -> bytes:
         with path.open("rb") as stream:
             data = stream.read(_LONGEST + 1)
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+        why = reason_of(error)
+        raise ConfigError.told(
+            Text(f"cannot read {path}: {why.en}", f"无法读取 {path}：{why.zh}")
+        ) from error
     if len(data) > _LONGEST:
-        raise ConfigError(
-            f"{path} is longer than {_LONGEST >> 20} MiB: not a file for this command"
+        raise ConfigError.told(
+            Text(
+                f"{path} is longer than {_LONGEST >> 20} MiB: not a file for this command",
+                f"{path} 超过 {_LONGEST >> 20} MiB：不是这个命令的文件",
+            )
         )
     return data
 

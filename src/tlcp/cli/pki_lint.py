@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tlcp.cli.failures import ExitCode
+from tlcp.cli.language import lang_option
 from tlcp.cli.language import language as locale_language
 from tlcp.cli.options import examples, read_password
 from tlcp.cli.output import Printer
@@ -48,11 +49,7 @@ _SEVERITIES: dict[Severity, tuple[str, str, str]] = {
     type=click.Choice(stack_names()),
     help="Only what this stack would say; may be repeated.",
 )
-@click.option(
-    "--lang",
-    type=click.Choice(["en", "zh"]),
-    help="English or Chinese; if not given, as the locale says.",
-)
+@lang_option
 @as_json_option
 @click.pass_context
 def lint_files(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from tlcp.alerts import Text
+from tlcp.cli.language import lang_option
 from tlcp.cli.language import language as locale_language
 from tlcp.cli.options import examples, read_password
 from tlcp.cli.output import Printer
@@ -26,11 +28,7 @@ __all__ = ["show"]
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option("--key-password-file", type=FILE, help="File whose first line opens encrypted keys.")
-@click.option(
-    "--lang",
-    type=click.Choice(["en", "zh"]),
-    help="English or Chinese; if not given, as the locale says.",
-)
+@lang_option
 @as_json_option
 def show(
     files: tuple[Path, ...], key_password_file: Path | None, lang: Lang | None, as_json: bool
@@ -58,4 +56,5 @@ def _describe(path: Path, password: bytes | None) -> tuple[Thing, ...]:
     try:
         return describe(data, password)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        text = Text(f"{path}: {error}", f"{path}：{error.text.zh}")
+        raise ConfigError.told(text) from error

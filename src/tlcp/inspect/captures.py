@@ -188,9 +188,11 @@ def _format(source: Source) -> str:
     if magic == SECTION_MAGIC:
         return "pcapng"
     if not magic:
-        raise source.error(0, "the file is empty")
+        raise source.error(0, "the file is empty", "文件是空的")
     raise source.error(
-        0, f"this is no capture: expected pcap or pcapng, got a file that begins {magic.hex(' ')}"
+        0,
+        f"this is no capture: expected pcap or pcapng, got a file that begins {magic.hex(' ')}",
+        f"这不是抓包文件：应为 pcap 或 pcapng，而文件以 {magic.hex(' ')} 开头",
     )
 
 

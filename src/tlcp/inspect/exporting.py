@@ -18,6 +18,7 @@ from tlcp.inspect.http_view import Exchange, HTTPMessage, Side, read_http
 from tlcp.inspect.model import SENDERS, Sender
 from tlcp.inspect.report import ConnectionReport
 from tlcp.inspect.verify import ZH_SIDES
+from tlcp.reasons import reason_of
 
 __all__ = ["DataExport"]
 
@@ -68,12 +69,20 @@ class DataExport:
             self.directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
             used = any(self.directory.iterdir())
         except OSError as error:
-            what = error.strerror or error
-            raise ConfigError(f"cannot write into {self.directory}: {what}") from error
+            why = reason_of(error)
+            raise ConfigError.told(
+                Text(
+                    f"cannot write into {self.directory}: {why.en}",
+                    f"无法写入目录 {self.directory}：{why.zh}",
+                )
+            ) from error
         if used:
-            raise ConfigError(
-                f"{self.directory} is not empty, and nothing is overwritten: name a new "
-                "directory, or empty this one"
+            raise ConfigError.told(
+                Text(
+                    f"{self.directory} is not empty, and nothing is overwritten: name a new "
+                    "directory, or empty this one",
+                    f"{self.directory} 不是空目录，文件不会被覆盖：请给出新的目录，或清空它",
+                )
             )
 
     def writer(self, name: str) -> Callable[[Sender, bytes], None]:
@@ -130,7 +139,10 @@ class DataExport:
         try:
             return Side(path.read_bytes(), ended)
         except OSError as error:
-            raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
+            why = reason_of(error)
+            raise ConfigError.told(
+                Text(f"cannot read {path}: {why.en}", f"无法读取 {path}：{why.zh}")
+            ) from error
 
     def close(self) -> None:
         """Close all files; for an end in the middle."""
@@ -266,4 +278,5 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"cannot write {path}: {error.strerror or error}")
+    why = reason_of(error)
+    return ConfigError.told(Text(f"cannot write {path}: {why.en}", f"无法写入 {path}：{why.zh}"))

@@ -23,7 +23,9 @@ import threading
 import time
 from typing import Protocol
 
+from tlcp.alerts import Text
 from tlcp.inspect.writing import LINK_RAW, PcapngWriter
+from tlcp.reasons import reason_of
 
 __all__ = [
     "RECORDERS",
@@ -48,13 +50,14 @@ class RecorderError(Exception):
     """Nothing can be recorded.
 
     Attributes:
+        text: why, in both languages.
         forbidden: whether rights are missing.
         absent: whether the program is not installed.
     """
 
-    def __init__(self, what: str, *, forbidden: bool = False, absent: bool = False) -> None:
-        super().__init__(what)
-        self.forbidden, self.absent = forbidden, absent
+    def __init__(self, text: Text, *, forbidden: bool = False, absent: bool = False) -> None:
+        super().__init__(text.en)
+        self.text, self.forbidden, self.absent = text, forbidden, absent
 
 
 class Recorder(Protocol):
@@ -107,7 +110,11 @@ class _Program:
     def __init__(self, interface: str, capture_filter: str) -> None:
         path = shutil.which(self.name) or shutil.which(self.name, path="/usr/sbin:/sbin")
         if path is None:
-            raise RecorderError(f"{self.name} is not installed, or is for others", absent=True)
+            what = Text(
+                f"{self.name} is not installed, or is for others",
+                f"{self.name} 没有安装，或不允许当前用户使用",
+            )
+            raise RecorderError(what, absent=True)
         self._talk = tempfile.TemporaryFile()  # noqa: SIM115 (close() closes it)
         self._process = subprocess.Popen(  # noqa: S603 (its arguments are one option's value each)
             [path, *self._arguments(interface, capture_filter)],
@@ -129,7 +136,8 @@ class _Program:
             self._process.wait()
             why = self._why()
             self.close()
-            raise RecorderError(f"{self.name}: {why}", forbidden=bool(_FORBIDDEN.search(why)))
+            told = Text(f"{self.name}: {why}", f"{self.name}：{why}")
+            raise RecorderError(told, forbidden=bool(_FORBIDDEN.search(why)))
 
     def _arguments(self, interface: str, capture_filter: str) -> list[str]:
         raise NotImplementedError
@@ -233,18 +241,27 @@ class RawSocket:
     def __init__(self, interface: str, capture_filter: str) -> None:
         if capture_filter:
             raise RecorderError(
-                "a raw socket takes no --filter: install tcpdump or Wireshark's dumpcap for that"
+                Text(
+                    "a raw socket takes no --filter: install tcpdump or Wireshark's dumpcap for "
+                    "that",
+                    "原始套接字不支持 --filter：请安装 tcpdump 或 Wireshark 的 dumpcap",
+                )
             )
         if interface == _ANY:
             raise RecorderError(
-                "a raw socket records one interface: name it, or install tcpdump or dumpcap"
+                Text(
+                    "a raw socket records one interface: name it, or install tcpdump or dumpcap",
+                    "原始套接字只能抓取一个接口：请给出接口名，或安装 tcpdump 或 dumpcap",
+                )
             )
         try:
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0))
         except PermissionError as error:
-            raise RecorderError("a raw socket: not permitted", forbidden=True) from error
+            told = Text("a raw socket: not permitted", "原始套接字：没有权限")
+            raise RecorderError(told, forbidden=True) from error
         except (OSError, AttributeError) as error:
-            raise RecorderError(f"there are no raw sockets here: {error}") from error
+            told = Text(f"there are no raw sockets here: {error}", f"这里没有原始套接字：{error}")
+            raise RecorderError(told) from error
         self._wake, self._bell = os.pipe()
         self._dropped = 0
         self._stopped, self._problem = False, ""
@@ -264,11 +281,16 @@ class RawSocket:
         try:
             sock.bind((interface, _ETH_P_ALL))
         except OSError as error:
-            raise RecorderError(f"{interface}: {error.strerror}") from error
+            why = reason_of(error)
+            raise RecorderError(Text(f"{interface}: {why.en}", f"{interface}：{why.zh}")) from error
         self._hardware = sock.getsockname()[3]
         if self._hardware not in (_ETHERNET, _LOOPBACK, _NO_HEADER):
             raise RecorderError(
-                f"{interface} is neither Ethernet nor loopback: install tcpdump or dumpcap for it"
+                Text(
+                    f"{interface} is neither Ethernet nor loopback: install tcpdump or dumpcap for "
+                    "it",
+                    f"{interface} 既不是以太网接口也不是回环接口：请安装 tcpdump 或 dumpcap",
+                )
             )
         link = LINK_RAW if self._hardware == _NO_HEADER else _ETHERNET
         self._writer = PcapngWriter(self._out, link, interface)
@@ -374,7 +396,12 @@ def start(interface: str, capture_filter: str = "", name: str | None = None) -> 
     """
     if interface != _ANY and interface not in interfaces():
         there = ", ".join(interfaces())
-        raise RecorderError(f"there is no interface {interface!r}; there are: {there}")
+        raise RecorderError(
+            Text(
+                f"there is no interface {interface!r}; there are: {there}",
+                f"没有名为 {interface!r} 的网络接口；现有：{there}",
+            )
+        )
     failed = list[RecorderError]()
     for one in [name] if name is not None else RECORDERS:
         try:
@@ -386,7 +413,10 @@ def start(interface: str, capture_filter: str = "", name: str | None = None) -> 
             if not (error.forbidden or error.absent):
                 break
     raise RecorderError(
-        "; ".join(dict.fromkeys(map(str, failed))),
+        Text(
+            "; ".join(dict.fromkeys(error.text.en for error in failed)),
+            "；".join(dict.fromkeys(error.text.zh for error in failed)),
+        ),
         forbidden=any(error.forbidden for error in failed),
         absent=all(error.absent for error in failed),
     )

@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from tlcp.alerts import Text
 from tlcp.crypto.keyfile import SoftwareKey, load_private_keys
 from tlcp.crypto.pkcs12 import is_pkcs12, load_pkcs12
 from tlcp.crypto.rsa import RSAPrivateKey
 from tlcp.crypto.sm2 import SM2PrivateKey
 from tlcp.errors import ConfigError, TLCPError
+from tlcp.reasons import reason_of
 from tlcp.x509.certificate import Certificate
 
 __all__ = ["KnownSession", "Secrets"]
@@ -112,7 +114,13 @@ class Secrets:
         try:
             return self.add_key_log(Path(path).read_bytes().decode("latin-1"))
         except OSError as error:
-            raise ConfigError(f"cannot read the key log {path}: {error.strerror}") from error
+            why = reason_of(error)
+            raise ConfigError.told(
+                Text(
+                    f"cannot read the key log {path}: {why.en}",
+                    f"无法读取密钥日志 {path}：{why.zh}",
+                )
+            ) from error
 
     def add_key(self, key: PrivateKey) -> None:
         """Take a server's encryption private key."""
@@ -127,10 +135,22 @@ class Secrets:
         try:
             for key in _keys_in(Path(path).read_bytes(), password):
                 self.add_key(key)
+        except TLCPError as error:  # an OSError, too, as ssl's errors are
+            raise ConfigError.told(
+                Text(
+                    f"key file {path}: {error}",
+                    f"私钥文件 {path} 不能使用：需要 PEM、DER 或 PKCS#12 格式的 SM2 或 RSA 私钥，"
+                    f"加密的还需要 --key-password-file；原因：{error}",
+                )
+            ) from error
         except OSError as error:
-            raise ConfigError(f"cannot read the key file {path}: {error.strerror}") from error
-        except TLCPError as error:
-            raise ConfigError(f"key file {path}: {error}") from error
+            why = reason_of(error)
+            raise ConfigError.told(
+                Text(
+                    f"cannot read the key file {path}: {why.en}",
+                    f"无法读取私钥文件 {path}：{why.zh}",
+                )
+            ) from error
 
     def logged_master(self, client_random: bytes) -> bytes | None:
         """The master secret that the key log has for this ClientHello."""

@@ -24,12 +24,14 @@ class CaptureError(ValueError):
     Attributes:
         offset: the byte where reading ended; in a compressed file, counted after decompression.
         what: what is wrong there, one sentence.
+        zh: the same in Chinese, or "" where there is no Chinese for it.
     """
 
-    def __init__(self, offset: int, what: str, place: str = "byte") -> None:
+    def __init__(self, offset: int, what: str, place: str = "byte", zh: str = "") -> None:
         super().__init__(f"{what} ({place} {offset})")
         self.offset = offset
         self.what = what
+        self.zh = zh
 
 
 class Source:
@@ -109,10 +111,10 @@ class Source:
             raise self._failed
         return have >= size
 
-    def error(self, offset: int, what: str) -> CaptureError:
+    def error(self, offset: int, what: str, zh: str = "") -> CaptureError:
         """Make the error about this place."""
         place = "byte" if self._gunzip is None else "after decompression, byte"
-        return CaptureError(offset, what, place)
+        return CaptureError(offset, what, place, zh)
 
     def _next(self) -> bytes:
         if self._gunzip is None:

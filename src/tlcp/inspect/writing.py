@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from tlcp.alerts import Text
 from tlcp.errors import ConfigError
 from tlcp.inspect.captures import (
     BYTE_ORDERS,
@@ -24,6 +25,7 @@ from tlcp.inspect.captures import (
     SECTION_MAGIC,
 )
 from tlcp.inspect.sources import CaptureError, Progress, Source
+from tlcp.reasons import reason_of
 
 __all__ = ["LINK_RAW", "PcapngWriter", "add_secrets", "create_private"]
 
@@ -51,7 +53,12 @@ def create_private(path: str | os.PathLike[str]) -> BinaryIO:
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         if os.path.islink(path):
-            raise ConfigError(f"{path} is a symbolic link: name the file that it leads to")
+            raise ConfigError.told(
+                Text(
+                    f"{path} is a symbolic link: name the file that it leads to",
+                    f"{path} 是符号链接：请给出它所指向的文件",
+                )
+            )
         file = os.open(path, flags, 0o600)
         try:
             if stat.S_ISREG(os.fstat(file).st_mode):
@@ -61,8 +68,13 @@ def create_private(path: str | os.PathLike[str]) -> BinaryIO:
         except BaseException:
             os.close(file)
             raise
+    except ConfigError:  # an OSError, too, as ssl's errors are
+        raise
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+        why = reason_of(error)
+        raise ConfigError.told(
+            Text(f"cannot write {path}: {why.en}", f"无法写入 {path}：{why.zh}")
+        ) from error
 
 
 class PcapngWriter:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from tlcp.alerts import Text
 from tlcp.crypto.keyfile import SoftwareKey
 from tlcp.errors import ConfigError
 from tlcp.x509.certificate import Certificate
@@ -100,12 +101,22 @@ def read_material(
     for name, data in files:
         found, found_keys = _read(name, data, password)
         if not found and not found_keys:
-            raise ConfigError(f"{name} holds no certificate and no private key")
+            raise ConfigError.told(
+                Text(
+                    f"{name} holds no certificate and no private key",
+                    f"{name} 中既没有证书也没有私钥",
+                )
+            )
         if found:
             certificates.append((name, found))
         keys += found_keys
     if sum(len(found) for _, found in certificates) > _MOST:
-        raise ConfigError(f"more than {_MOST} certificates; give those of one pair")
+        raise ConfigError.told(
+            Text(
+                f"more than {_MOST} certificates; give those of one pair",
+                f"证书超过 {_MOST} 张；请只给出一对",
+            )
+        )
     issuers = {one.issuer_der for _, found in certificates for one in found if not one.self_issued}
     leaves = _unique(
         Found(certificate, name)
@@ -118,7 +129,12 @@ def read_material(
     if not leaves:
         leaves = _unique(Found(found[0], name) for name, found in certificates[:2])
     if not leaves:
-        raise ConfigError("no certificate in these files; give those of a pair, and its keys")
+        raise ConfigError.told(
+            Text(
+                "no certificate in these files; give those of a pair, and its keys",
+                "这些文件中没有证书；请给出一对证书及其私钥",
+            )
+        )
     sign, enc = _places([leaf.file for leaf in leaves])
     key_places = _places([key.file for key in keys])
     trust = None if trusted is None else _trusted(trusted[1])
@@ -181,7 +197,8 @@ def _read(
     try:
         parts = read_parts(data, password)
     except ConfigError as error:
-        raise ConfigError(f"{name}: {error}") from error
+        text = Text(f"{name}: {error}", f"{name}：{error.text.zh}")
+        raise ConfigError.told(text) from error
     certificates: list[Certificate] = []
     keys: list[KeyFound] = []
     for part in parts:

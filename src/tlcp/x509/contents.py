@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
+from tlcp.alerts import Text
 from tlcp.crypto.envelope import envelope_form, is_envelope
 from tlcp.crypto.keyfile import SoftwareKey, check_work, key_form, load_any_private_key
 from tlcp.crypto.pbe import EncryptedPrivateKeyInfo, describe
@@ -106,10 +107,16 @@ def read_parts(data: bytes, password: bytes | None = None) -> tuple[Part, ...]:
         return tuple(replace(part, encoding="PEM") for part in parts)
     found = _of_der(data, password)
     if not found:
-        raise ConfigError(
-            "the file holds nothing that is known here: expected PEM or DER of certificates, "
-            "private keys (PKCS#8, SEC1, PKCS#1), a PKCS#12 file or an SM2EnvelopedKey; "
-            + ("it is empty" if not data else "is it cut off, or text?")
+        why = Text("is it cut off, or text?", "它是否被截断，或是文本文件？")
+        why = why if data else Text("it is empty", "文件是空的")
+        raise ConfigError.told(
+            Text(
+                "the file holds nothing that is known here: expected PEM or DER of certificates, "
+                f"private keys (PKCS#8, SEC1, PKCS#1), a PKCS#12 file or an SM2EnvelopedKey; "
+                f"{why.en}",
+                "文件中没有可识别的内容：应为 PEM 或 DER 格式的证书或私钥（PKCS#8、SEC1、PKCS#1）、"
+                f"PKCS#12 文件或 SM2EnvelopedKey；{why.zh}",
+            )
         )
     return found
 

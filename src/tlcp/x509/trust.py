@@ -9,9 +9,11 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tlcp.alerts import Text
 from tlcp.crypto.pem import is_pem, split_pem
 from tlcp.crypto.sm3 import sm3
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
+from tlcp.reasons import reason_of
 from tlcp.x509.certificate import Certificate, load_pem_certificates
 from tlcp.x509.dn import CanonicalName, canonical_name, is_readable
 
@@ -59,10 +61,21 @@ class TrustStore:
         """
         try:
             return cls.from_pem(Path(path).read_bytes())
+        except ConfigError as error:  # an OSError, too, as ssl's errors are
+            raise ConfigError.told(
+                Text(
+                    f"CA file {path}: {error}",
+                    f"CA 文件 {path} 不能使用：需要 PEM 格式的 CA 证书；{error.text.zh}",
+                )
+            ) from error
         except OSError as error:
-            raise ConfigError(f"cannot read the CA file {path}: {error.strerror}") from error
-        except ConfigError as error:
-            raise ConfigError(f"CA file {path}: {error}") from error
+            why = reason_of(error)
+            raise ConfigError.told(
+                Text(
+                    f"cannot read the CA file {path}: {why.en}",
+                    f"无法读取 CA 文件 {path}：{why.zh}",
+                )
+            ) from error
 
     def add(self, certificate: Certificate) -> None:
         """Trust one certificate; twice is once.
