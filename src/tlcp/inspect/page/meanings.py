@@ -140,7 +140,7 @@ MEANINGS: dict[str, Text] = {
     "data": Text("what the application sent", "应用程序发送的数据"),
     ".length": Text("bytes of this field that follow", "本字段其后的字节数"),
     ".header": Text(
-        "ASN.1: the type, and in brackets the bytes that follow", "ASN.1 类型与其后字节数（括号内）"
+        "ASN.1: type (bytes that follow)", "ASN.1 类型（其后字节数）"
     ),
     ".inner_header": Text("the same, of the signature inside", "同上，属于其中的签名值"),
     ".ciphertext.x": Text(

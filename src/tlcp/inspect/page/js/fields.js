@@ -34,7 +34,7 @@ function isFrame(path) {
   return /^(type|length)$|\.(length|header|inner_header)$/.test(path);
 }
 
-// Folded at first: there is a card for each certificate.
+// Folded at first, and on paper: there is a card for each certificate.
 function isFolded(path) {
   return /^certificates\[\d+\](\.tbs\.extensions)?$/.test(path);
 }
@@ -65,10 +65,10 @@ function valueNode(message, field, bytes, isMadeOfOthers) {
   if (typeof field.value === "number" && !field.long) return el("span", {}, safe(numberText(field)));
   const hex = valueHex(field, bytes);
   if (hex === null) return null;
+  if (!hex) return el("span", {class: "muted"}, t("empty"));
   if (isMadeOfOthers) {
     return field.label ? el("span", {}, safe(field.label)) : el("span", {class: "muted"}, sizeText(hex.length / 2));
   }
-  if (!hex) return el("span", {class: "muted"}, t("empty"));
   const text = field.label ? el("span", {class: isFrame(field.path) ? null : "quoted"}, safe(field.label)) : null;
   const shown = hex.slice(0, 2 * VALUE_BYTES);
   return el("span", {}, text, text ? " " : null,
@@ -99,7 +99,7 @@ class FieldTable {
     this.fields = fields;
     this.choose = choose;
     this.around = aroundOf(fields);
-    this.folded = new Set(onPaper ? [] : [...fields.keys()].filter((i) => this.outer(i) && isFolded(fields[i].path)));
+    this.folded = new Set([...fields.keys()].filter((i) => this.outer(i) && isFolded(fields[i].path)));
     this.make = (i) => this.row(message, bytes, i, hues[i]);
     this.table = el("table", {class: "fields"},
       el("thead", {}, el("tr", {}, ...["field", "value", "meaning"].map((k) => el("th", {scope: "col"}, t(k))))),
@@ -120,8 +120,8 @@ class FieldTable {
 
   // How many rows to begin with.
   first() {
-    const seen = onPaper ? [] : [...this.fields.keys()].filter((i) => !this.isHidden(i));
-    return seen.length > FOLD_FIELDS + 10 ? seen[FOLD_FIELDS] : this.fields.length;
+    const seen = [...this.fields.keys()].filter((i) => !this.isHidden(i));
+    return !onPaper && seen.length > FOLD_FIELDS + 10 ? seen[FOLD_FIELDS] : this.fields.length;
   }
 
   fold(i, folded) {
