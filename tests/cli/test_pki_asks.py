@@ -12,7 +12,7 @@ import pytest
 from cli.tools import LIMIT_S, command, environment, run
 
 
-def at_a_terminal(*words: str | Path, answer: str) -> tuple[int, str]:
+def at_a_terminal(*words: str | Path, answer: str, asked: str = "[y/N]") -> tuple[int, str]:
     """Run a command on a terminal, and type a line when it asks."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
@@ -25,7 +25,7 @@ def at_a_terminal(*words: str | Path, answer: str) -> tuple[int, str]:
     os.close(slave)
     seen = b""
     try:
-        while b"[y/N]" not in seen:
+        while asked.encode() not in seen:
             seen += os.read(master, 4096)
         os.write(master, answer.encode() + b"\n")
         while True:
@@ -54,6 +54,18 @@ def test_a_pair_is_replaced_if_the_answer_is_yes(tmp_path: Path, answer: str, co
     assert "exists already; replace? [y/N]" in seen
     assert ((ca / "server.sign.key").read_bytes() == key) is (code != 0)
     assert ("nothing was written" in seen) is (code != 0)
+
+
+def test_the_password_of_the_ca_is_asked_for_and_not_shown(tmp_path: Path) -> None:
+    ca, secret = tmp_path / "ca", tmp_path / "secret"
+    secret.write_text("correct horse\n")
+    assert run("pki", "init", ca, "--new-password-file", secret).returncode == 0
+    prompt = f"password of {ca / 'ca.key'}: "
+    for answer, code in (("correct horse", 0), ("another", 2)):
+        status, seen = at_a_terminal("pki", "crl", ca, answer=answer, asked=prompt)
+        assert status == code, seen
+        assert answer not in seen
+    assert (ca / "ca.crl").exists()
 
 
 def test_without_a_terminal_nobody_is_asked(tmp_path: Path) -> None:

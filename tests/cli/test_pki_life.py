@@ -120,6 +120,43 @@ def test_a_request_with_a_key_that_is_there(ca: Path, tmp_path: Path) -> None:
     assert new.public_point == old.public_point
 
 
+def test_a_ca_whose_key_is_encrypted(tmp_path: Path) -> None:
+    ca, sub, secret, below = (tmp_path / name for name in ("ca", "sub", "secret", "below"))
+    secret.write_text("correct horse\nand no more\n")
+    below.write_text("battery\n")
+    opens = ("--key-password-file", secret)
+    tlcp("pki", "init", ca, "--new-password-file", secret)
+    assert b"ENCRYPTED" in (ca / "ca.key").read_bytes()
+    tlcp("pki", "issue", ca, "server", "--host", "localhost", *opens)
+    tlcp("pki", "renew", ca, "server", *opens)
+    tlcp("pki", "csr", tmp_path, "web", "--host", "web.example")
+    tlcp("pki", "sign", ca, tmp_path / "web.csr", *opens)
+    tlcp("pki", "revoke", ca, "web")
+    tlcp("pki", "list", ca)
+    tlcp("pki", "crl", ca, *opens)
+    tlcp("pki", "ocsp", ca, "server", "--out", tmp_path / "x.ocsp", *opens)
+    tlcp("pki", "intermediate", ca, sub, "--new-password-file", below, *opens)
+    tlcp("pki", "issue", sub, "client", "--key-password-file", below)
+    before = sorted(path.name for path in ca.iterdir())
+    for verb, more in (
+        ("issue", ["x"]),
+        ("renew", ["server"]),
+        ("sign", [tmp_path / "web.csr", "--name", "x"]),
+        ("crl", []),
+        ("ocsp", ["server", "--out", tmp_path / "y.ocsp"]),
+        ("intermediate", [tmp_path / "z"]),
+    ):
+        refused = tlcp("pki", verb, ca, *more, code=2).output
+        assert f"{ca / 'ca.key'} is encrypted, and there is no terminal" in refused
+        assert "--key-password-file FILE" in refused
+        wrong = tlcp("pki", verb, ca, *more, "--key-password-file", below, code=2).output
+        assert "the password is wrong" in wrong
+    assert sorted(path.name for path in ca.iterdir()) == before
+    asks = tlcp("pki", "init", tmp_path / "new", "--encrypt", code=2).output
+    assert "give --new-password-file here" in asks
+    assert not (tmp_path / "new").exists()
+
+
 def test_renew_replaces_the_pair(ca: Path) -> None:
     tlcp("pki", "issue", ca, "server", "--host", "localhost")
     before, key = ((ca / f"server.enc.{part}").read_bytes() for part in ("crt", "key"))

@@ -14,9 +14,12 @@ from tlcp.cli.pki_common import (
     DAYS,
     DIRECTORY,
     as_json_option,
+    ca_password_option,
+    encryption_options,
     force_option,
     keep,
-    open_ca,
+    new_password,
+    open_ca_to_sign,
     quoted,
     report,
 )
@@ -27,6 +30,7 @@ from tlcp.cli.pki_show import show
 from tlcp.cli.pki_status import crl, list_issued, ocsp, revoke
 from tlcp.pki.ca import CertificateAuthority, IssuedPair
 from tlcp.pki.directory import CADirectory, is_kept
+from tlcp.x509.certificate import Certificate
 
 __all__ = ["pki"]
 
@@ -70,6 +74,7 @@ def pki() -> None:
 @click.option("--days", type=DAYS, default=3650, show_default=True, help="How long it is valid.")
 @_crl_url
 @_ocsp_url
+@encryption_options
 @click.option("--force", is_flag=True, help="Replace a CA that is there already.")
 @as_json_option
 def init(
@@ -80,11 +85,18 @@ def init(
     days: int,
     crl_url: str,
     ocsp_url: str,
+    encrypt: bool,
+    new_password_file: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Make a root CA in DIR: ca.crt to give away, ca.key to guard, ca.json to keep."""
+    """Make a root CA in DIR: ca.crt to give away, ca.key to guard, ca.json to keep.
+
+    ca.key is in the clear, mode 0600, unless --encrypt or --new-password-file is given: then
+    whatever it signs asks for the password, or takes --key-password-file.
+    """
     force = keep(directory, _CA_FILES, force)
+    password = new_password(encrypt, new_password_file)
     issued = sorted(path.name.removesuffix(".sign.crt") for path in directory.glob("*.sign.crt"))
     orphans = [name for name in issued if not is_kept(name)]
     authority = CertificateAuthority.create(
@@ -95,11 +107,11 @@ def init(
         crl_url=crl_url,
         ocsp_url=ocsp_url,
     )
-    CADirectory.create(directory, authority, force=force)
+    CADirectory.create(directory, authority, force=force, password=password)
     if orphans:
         names = ", ".join(orphans)
         Printer().say(f"the new CA did not issue what is there: issue again with --force: {names}")
-    _report_ca(directory, authority, as_json)
+    _report_ca(directory, authority.certificate, as_json)
 
 
 @pki.command(
@@ -108,6 +120,7 @@ def init(
 )
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @click.argument("new", type=DIRECTORY, metavar="NEWDIR")
+@ca_password_option
 @click.option("--cn", default="TLCP Issuing CA", show_default=True, help="Common name of the CA.")
 @_org
 @_country
@@ -121,11 +134,13 @@ def init(
 )
 @_crl_url
 @_ocsp_url
+@encryption_options
 @click.option("--force", is_flag=True, help="Replace a CA that is there already.")
 @as_json_option
 def intermediate(
     directory: Path,
     new: Path,
+    key_password_file: Path | None,
     cn: str,
     org: str,
     country: str,
@@ -133,12 +148,15 @@ def intermediate(
     path_length: int,
     crl_url: str,
     ocsp_url: str,
+    encrypt: bool,
+    new_password_file: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
     """Make a CA in NEWDIR below the one in DIR; peers trust DIR/ca.crt, and see both."""
     force = keep(new, _CA_FILES, force)
-    made = open_ca(directory).issue_intermediate(
+    password = new_password(encrypt, new_password_file)
+    made = open_ca_to_sign(directory, key_password_file).issue_intermediate(
         new,
         cn,
         organization=org,
@@ -148,8 +166,9 @@ def intermediate(
         crl_url=crl_url,
         ocsp_url=ocsp_url,
         force=force,
+        password=password,
     )
-    _report_ca(new, made.authority, as_json)
+    _report_ca(new, made.certificate, as_json)
 
 
 @pki.command(
@@ -163,6 +182,7 @@ def intermediate(
 @_org
 @_country
 @click.option("--days", type=DAYS, default=397, show_default=True, help="How long they are valid.")
+@ca_password_option
 @force_option
 @as_json_option
 def issue(
@@ -173,6 +193,7 @@ def issue(
     org: str,
     country: str,
     days: int,
+    key_password_file: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -181,7 +202,7 @@ def issue(
     A server needs a --host for every name that clients will use; a client needs none.
     """
     force = keep(directory, [f"{name}.{part}" for part in _PARTS if name != "ca"], force)
-    authority = open_ca(directory)
+    authority = open_ca_to_sign(directory, key_password_file)
     pair, paths = authority.issue_pair(
         name,
         hosts,
@@ -202,8 +223,16 @@ def issue(
 @click.argument("name")
 @click.option("--keep-keys", is_flag=True, help="Certify the same keys; new ones are better.")
 @click.option("--days", type=DAYS, default=397, show_default=True, help="How long they are valid.")
+@ca_password_option
 @as_json_option
-def renew(directory: Path, name: str, keep_keys: bool, days: int, as_json: bool) -> None:
+def renew(
+    directory: Path,
+    name: str,
+    keep_keys: bool,
+    days: int,
+    key_password_file: Path | None,
+    as_json: bool,
+) -> None:
     """Issue the pair NAME again, for the same subject and hosts, and replace its files.
 
     It makes new keys and does not ask, because nothing is lost: the old pair stays beside the new
@@ -213,17 +242,17 @@ def renew(directory: Path, name: str, keep_keys: bool, days: int, as_json: bool)
 
     The old certificates stay valid until they end; revoke them by serial number if they must not.
     """
-    authority = open_ca(directory)
+    authority = open_ca_to_sign(directory, key_password_file)
     pair, paths = authority.renew(name, keep_keys=keep_keys, lifetime_days=days)
     new, kept = paths[: len(_PARTS)], paths[len(_PARTS) :]
     _report_pair(authority, name, pair, new, as_json, kept)
 
 
-def _report_ca(directory: Path, authority: CertificateAuthority, as_json: bool) -> None:
+def _report_ca(directory: Path, certificate: Certificate, as_json: bool) -> None:
     paths = [directory / name for name in _CA_FILES]
     facts: dict[str, object] = {
         "files": {path.name: str(path) for path in paths},
-        "ca": certificate_facts(authority.certificate),
+        "ca": certificate_facts(certificate),
     }
     hosts = "--host localhost --host 127.0.0.1"
     following = f"tlcp pki issue {quoted(directory)} server {hosts}"
@@ -240,7 +269,7 @@ def _report_pair(
 ) -> None:
     if kept:
         Printer().say(f"the old pair, with its keys, is kept as {kept[0].with_suffix('').stem}.*")
-    if pair.sign_cert.not_after == authority.authority.certificate.not_after:
+    if pair.sign_cert.not_after == authority.certificate.not_after:
         Printer().say(f"valid until the CA ends, {pair.sign_cert.not_after:%Y-%m-%d}")
     facts: dict[str, object] = {
         "files": {path.name: str(path) for path in paths},

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from tlcp.alerts import Text
+from tlcp.cli.options import read_password
 from tlcp.cli.output import Printer
 from tlcp.errors import ConfigError
 from tlcp.pki.directory import CADirectory
 from tlcp.reasons import reason_of
+from tlcp.x509.contents import may_need_password
 
 __all__ = [
     "DAYS",
     "DIRECTORY",
     "FILE",
     "as_json_option",
+    "ca_password_option",
+    "encryption_options",
     "force_option",
     "keep",
+    "new_password",
     "open_ca",
+    "open_ca_to_sign",
     "quoted",
     "read_file",
     "report",
@@ -36,13 +44,77 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the
 force_option = click.option("--force", is_flag=True, help="Replace files that are there already.")
 
 
+#: For commands that sign with the CA's key.
+ca_password_option = click.option(
+    "--key-password-file",
+    type=FILE,
+    metavar="FILE",
+    help="The first line of FILE opens the CA's key; without it the terminal is asked.",
+)
+
+
+def encryption_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: how the key of a new CA is written; see ``new_password``."""
+    for option in (
+        click.option(
+            "--new-password-file",
+            type=FILE,
+            metavar="FILE",
+            help="Encrypt the new CA's key under the first line of FILE.",
+        ),
+        click.option(
+            "--encrypt", is_flag=True, help="Encrypt the new CA's key; asks for a password."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def new_password(encrypt: bool, file: Path | None) -> bytes | None:
+    """The password to encrypt under: of a file, or asked for; None if neither is wanted.
+
+    Raises:
+        click.UsageError: there is no terminal to ask at.
+        ConfigError: the file cannot be read.
+    """
+    if file is not None:
+        return read_password(file)
+    if not encrypt:
+        return None
+    if not sys.stdin.isatty():
+        raise click.UsageError("--encrypt asks at a terminal; give --new-password-file here")
+    typed: str = click.prompt("new password", hide_input=True, confirmation_prompt=True, err=True)
+    return typed.encode()
+
+
 def open_ca(directory: Path) -> CADirectory:
-    """Open the CA in a directory, or say how to make one."""
+    """Open the CA in a directory, or say how to make one; its key is not needed."""
     if not (directory / "ca.crt").exists():
         raise ConfigError(
             f"there is no CA in {directory}; make one with `tlcp pki init {quoted(directory)}`"
         )
     return CADirectory.open(directory)
+
+
+def open_ca_to_sign(directory: Path, password_file: Path | None) -> CADirectory:
+    """Open the CA in a directory for what its key signs.
+
+    An encrypted key is opened with the first line of the file, or with what is typed.
+
+    Raises:
+        ConfigError: there is no CA, or no password where one is needed.
+    """
+    authority = open_ca(directory)
+    password = read_password(password_file)
+    if password is None and may_need_password(read_file(directory / "ca.key")):
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise ConfigError(
+                f"{directory / 'ca.key'} is encrypted, and there is no terminal to ask for its "
+                "password: give --key-password-file FILE"
+            )
+        typed: str = click.prompt(f"password of {directory / 'ca.key'}", hide_input=True, err=True)
+        password = typed.encode()
+    return replace(authority, password=password)
 
 
 def keep(directory: Path, names: Iterable[str], force: bool) -> bool:

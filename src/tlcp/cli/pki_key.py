@@ -5,7 +5,6 @@ Nothing secret is ever printed: keys go from file to file.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,15 @@ import click
 from tlcp.cli.failures import ExitCode
 from tlcp.cli.options import examples, read_password
 from tlcp.cli.output import Printer
-from tlcp.cli.pki_common import FILE, as_json_option, force_option, keep, read_file, report
+from tlcp.cli.pki_common import (
+    FILE,
+    as_json_option,
+    force_option,
+    keep,
+    new_password,
+    read_file,
+    report,
+)
 from tlcp.crypto.envelope import envelope_point, open_envelope, seal_envelope
 from tlcp.crypto.keyfile import SoftwareKey, dump_private_key
 from tlcp.crypto.pbes2 import CIPHER_NAMES, PRF_NAMES, Protection
@@ -121,7 +128,7 @@ def key(
             raise click.UsageError("an envelope is encrypted to --recipient, not under a password")
         data = _envelope(found, recipient)
     else:
-        password = _new_password(encrypt, new_password_file)
+        password = new_password(encrypt, new_password_file)
         protection = Protection(cipher or "aes-256-cbc", prf or "sha256")
         data = _converted(found, form, password, protection)
     paths = write_files(out.parent, {out.name: data}, force=force)
@@ -393,14 +400,3 @@ def _envelope(found: Sequence[_Found], recipient: Path) -> bytes:
             f"{_use(certificates[0])} with a key of the kind {certificates[0].key_algorithm}"
         )
     return seal_envelope(keys[0], public)
-
-
-def _new_password(encrypt: bool, file: Path | None) -> bytes | None:
-    if file is not None:
-        return read_password(file)
-    if not encrypt:
-        return None
-    if not sys.stdin.isatty():
-        raise click.UsageError("--encrypt asks at a terminal; give --new-password-file here")
-    typed: str = click.prompt("new password", hide_input=True, confirmation_prompt=True, err=True)
-    return typed.encode()

@@ -13,9 +13,10 @@ from tlcp.cli.pki_common import (
     DIRECTORY,
     FILE,
     as_json_option,
+    ca_password_option,
     force_option,
     keep,
-    open_ca,
+    open_ca_to_sign,
     quoted,
     read_file,
     report,
@@ -98,6 +99,7 @@ def csr(
 @click.option("--name", help="Of the files; the CSR's own if not given.")
 @click.option("--host", "hosts", multiple=True, help="Instead of the hosts that the CSR asks for.")
 @click.option("--days", type=DAYS, default=397, show_default=True, help="How long they are valid.")
+@ca_password_option
 @force_option
 @as_json_option
 def sign(
@@ -106,6 +108,7 @@ def sign(
     name: str | None,
     hosts: tuple[str, ...],
     days: int,
+    key_password_file: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -115,7 +118,7 @@ def sign(
     the CSR opens it. The CA keeps no copy.
     """
     name = name or request.stem
-    authority = open_ca(directory)
+    authority = open_ca_to_sign(directory, key_password_file)
     data = read_file(request)
     try:
         asked = read_csr(data)

@@ -15,8 +15,10 @@ from tlcp.cli.pki_common import (
     DIRECTORY,
     FILE,
     as_json_option,
+    ca_password_option,
     keep,
     open_ca,
+    open_ca_to_sign,
     quoted,
     read_file,
     report,
@@ -95,10 +97,11 @@ def revoke(directory: Path, which: str, reason: str | None, as_json: bool) -> No
 @click.option(
     "--days", type=DAYS, default=30, show_default=True, help="Until the next one must be there."
 )
+@ca_password_option
 @as_json_option
-def crl(directory: Path, days: int, as_json: bool) -> None:
+def crl(directory: Path, days: int, key_password_file: Path | None, as_json: bool) -> None:
     """Write ca.crl (PEM): everything that the CA in DIR has revoked and that has not expired."""
-    authority = open_ca(directory)
+    authority = open_ca_to_sign(directory, key_password_file)
     _, path = authority.make_crl(lifetime_days=days)
     now = datetime.datetime.now(datetime.UTC)
     revoked = [e for e in authority.issued if e.status(now) == "revoked" and e.not_after >= now]
@@ -134,6 +137,7 @@ def crl(directory: Path, days: int, as_json: bool) -> None:
     show_default=True,
     help="How it names the CA; SHA-1 is what every client knows.",
 )
+@ca_password_option
 @click.option("--force", is_flag=True, help="Replace FILE.")
 @as_json_option
 def ocsp(
@@ -143,6 +147,7 @@ def ocsp(
     out: Path,
     days: int,
     hash_name: str,
+    key_password_file: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -150,7 +155,7 @@ def ocsp(
     if bool(names) == (request is not None):
         raise ConfigError("give either names and serial numbers, or --request FILE")
     force = keep(out.parent, [out.name], force)
-    authority = open_ca(directory)
+    authority = open_ca_to_sign(directory, key_password_file)
     nonce = None
     if request is not None:
         asked = read_ocsp_request(read_file(request))

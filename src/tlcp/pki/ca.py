@@ -5,7 +5,8 @@ subjectAltName and one issuer, keyUsage split as the standard says, and no basic
 certificates (GmSSL refuses an empty one).
 
 A CA lives in a directory: ``ca.crt``, ``ca.key``, and for each pair ``NAME.sign.crt``,
-``NAME.sign.key``, ``NAME.enc.crt``, ``NAME.enc.key``.  Keys are PKCS#8 in the clear, mode 0600.
+``NAME.sign.key``, ``NAME.enc.crt``, ``NAME.enc.key``.  Keys are PKCS#8, mode 0600; the CA's own
+may be encrypted under a password, the others are in the clear.
 What a CA remembers of what it issued is in ``directory.py``.
 
 Spec: GB/T 38636-2020 6.4.5.3; GB/T 20518-2018 5.2; RFC 5280 4
@@ -177,11 +178,16 @@ class CertificateAuthority:
         )
 
     @classmethod
-    def load(cls, directory: str | Path) -> CertificateAuthority:
+    def load(cls, directory: str | Path, password: bytes | None = None) -> CertificateAuthority:
         """Read a CA from ``ca.crt`` and ``ca.key`` of a directory.
 
+        Args:
+            directory: where they are.
+            password: opens the key, if it is encrypted.
+
         Raises:
-            ConfigError: a file cannot be read, the key is not the certificate's, or it is no CA.
+            ConfigError: a file cannot be read, the key is not the certificate's, it needs a
+                password or another one, or it is no CA.
         """
         certificate_path, key_path = Path(directory, "ca.crt"), Path(directory, "ca.key")
         try:
@@ -191,7 +197,10 @@ class CertificateAuthority:
                 f"no CA in {directory}: cannot read {error.filename}: {error.strerror}"
             ) from error
         certificate, *above = load_pem_certificates(pem)
-        key = load_private_key(key_data)
+        try:
+            key = load_private_key(key_data, password)
+        except ConfigError as error:
+            raise ConfigError(f"{key_path}: {error}") from error
         if certificate.public_point != key.public_point:
             raise ConfigError(f"{key_path} is not the key of {certificate_path}")
         if not certificate.is_ca:
@@ -199,8 +208,15 @@ class CertificateAuthority:
         chain = () if certificate.self_issued else (certificate, *above)
         return cls(certificate, key, chain)
 
-    def save(self, directory: str | Path, *, force: bool = False) -> tuple[Path, ...]:
+    def save(
+        self, directory: str | Path, *, force: bool = False, password: bytes | None = None
+    ) -> tuple[Path, ...]:
         """Write ``ca.crt`` and ``ca.key``, making the directory if needed.
+
+        Args:
+            directory: where to.
+            force: replace a CA that is there.
+            password: encrypts the key; None leaves it in the clear.
 
         Returns:
             The two paths.
@@ -208,15 +224,15 @@ class CertificateAuthority:
         Raises:
             ConfigError: there is a CA already and ``force`` is not given, or it cannot be written.
         """
+        return write_files(directory, self.files(password), force=force)
+
+    def files(self, password: bytes | None = None) -> dict[str, bytes]:
+        """What ``save`` writes: file name -> PEM."""
         certificates = self.chain or (self.certificate,)
-        return write_files(
-            directory,
-            {
-                "ca.crt": certificate_pem(*(certificate.der for certificate in certificates)),
-                "ca.key": dump_private_key(self.key),
-            },
-            force=force,
-        )
+        return {
+            "ca.crt": certificate_pem(*(certificate.der for certificate in certificates)),
+            "ca.key": dump_private_key(self.key, password=password),
+        }
 
     def issue_pair(
         self,

@@ -21,12 +21,11 @@ import contextlib
 import datetime
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from tlcp.crypto.envelope import ENVELOPE_LABEL, seal_envelope
-from tlcp.crypto.keyfile import dump_private_key
 from tlcp.crypto.pem import to_pem
 from tlcp.crypto.sm2 import SM2PublicKey
 from tlcp.errors import CertificateVerifyError, ConfigError
@@ -56,9 +55,11 @@ class CADirectory:
 
     Attributes:
         path: the directory.
+        password: opens the CA's key, if it is encrypted; only what signs needs it.
     """
 
     path: Path
+    password: bytes | None = field(default=None, repr=False)
 
     @classmethod
     def create(
@@ -67,6 +68,7 @@ class CADirectory:
         authority: CertificateAuthority,
         *,
         force: bool = False,
+        password: bytes | None = None,
     ) -> CADirectory:
         """Put a CA that has issued nothing into a directory, which is made if needed.
 
@@ -74,15 +76,14 @@ class CADirectory:
             path: the directory.
             authority: root or intermediate; its URLs are remembered.
             force: replace the CA that is there, and forget what that one has issued.
+            password: encrypts the key; None leaves it in the clear.
 
         Raises:
             ConfigError: there is a CA already, or the directory cannot be written.
         """
         folder = Path(path)
-        certificates = authority.chain or (authority.certificate,)
         contents = {
-            "ca.crt": certificate_pem(*(certificate.der for certificate in certificates)),
-            "ca.key": dump_private_key(authority.key),
+            **authority.files(password),
             INDEX: Index.of(authority.certificate, authority.crl_url, authority.ocsp_url).dump(),
         }
         if not force:
@@ -92,17 +93,21 @@ class CADirectory:
             if not force:
                 refuse_present(folder, contents)
             commit(folder, contents)
-        return cls(folder)
+        return cls(folder, password)
 
     @classmethod
-    def open(cls, path: str | Path) -> CADirectory:
+    def open(cls, path: str | Path, password: bytes | None = None) -> CADirectory:
         """Use the CA that is in a directory.
+
+        Args:
+            path: the directory.
+            password: opens the CA's key, if it is encrypted; tried when something is signed.
 
         Raises:
             ConfigError: there is none, or it is damaged.
         """
-        directory = cls(Path(path))
-        with changing(directory.path):
+        directory = cls(Path(path), password)
+        with changing(directory.path, password):
             pass
         return directory
 
@@ -113,8 +118,18 @@ class CADirectory:
         Raises:
             ConfigError: it cannot be read.
         """
-        with changing(self.path) as change:
+        with changing(self.path, self.password) as change:
             return change.authority
+
+    @property
+    def certificate(self) -> Certificate:
+        """The CA's own, for which no password is needed.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        with changing(self.path) as change:
+            return change.certificate
 
     @property
     def issued(self) -> tuple[IssuedCertificate, ...]:
@@ -123,7 +138,7 @@ class CADirectory:
         Raises:
             ConfigError: the index is damaged.
         """
-        with changing(self.path) as change:
+        with changing(self.path, self.password) as change:
             return tuple(change.index.issued.values())
 
     def issue_pair(
@@ -157,7 +172,7 @@ class CADirectory:
             ConfigError: a name or host is not allowed, a file is there, or cannot be written.
         """
         _refuse_own_name(name)
-        with changing(self.path) as change:
+        with changing(self.path, self.password) as change:
             pair = change.authority.issue_pair(
                 common_name or name,
                 hosts,
@@ -181,6 +196,7 @@ class CADirectory:
         crl_url: str = "",
         ocsp_url: str = "",
         force: bool = False,
+        password: bytes | None = None,
     ) -> CADirectory:
         """Issue a CA below this one, into a directory of its own.
 
@@ -195,6 +211,7 @@ class CADirectory:
             crl_url: where the new CA's CRL can be had, for what it will issue.
             ocsp_url: where it answers OCSP requests, likewise.
             force: replace the CA that is there.
+            password: encrypts the new CA's key; None leaves it in the clear.
 
         Raises:
             ConfigError: a part of the name is not allowed, or there is a CA already.
@@ -203,7 +220,7 @@ class CADirectory:
             raise ConfigError(f"{path} is this CA's own directory; give the new one another")
         if not force:
             refuse_present(Path(path), ("ca.crt", "ca.key", INDEX))
-        with changing(self.path) as change:
+        with changing(self.path, self.password) as change:
             made = change.authority.issue_intermediate(
                 common_name,
                 organization=organization,
@@ -215,7 +232,7 @@ class CADirectory:
             change.index.record(made.certificate, Path(path).name, "ca")
         # Remembered first: a CA that nobody knows of could not be revoked.
         made = replace(made, crl_url=crl_url, ocsp_url=ocsp_url)
-        return self.create(path, made, force=force)
+        return self.create(path, made, force=force, password=password)
 
     def sign_request(
         self,
@@ -249,7 +266,7 @@ class CADirectory:
         Spec: GB/T 35276-2017 7.4
         """
         _refuse_own_name(name)
-        with changing(self.path) as change:
+        with changing(self.path, self.password) as change:
             sign_cert, enc_cert, enc_key = change.authority.issue_for(
                 request, hosts, now=now, lifetime_days=lifetime_days
             )
@@ -295,7 +312,7 @@ class CADirectory:
                 revoked as compromised.
         """
         sign_crt, sign_key, enc_crt, enc_key = (self.path / f"{name}.{part}" for part in _PAIR)
-        with changing(self.path) as change:
+        with changing(self.path, self.password) as change:
             if sign_crt.exists() and not sign_key.exists():
                 raise ConfigError(
                     f"the keys of {name} are not here but where its request was made: sign the "
@@ -304,7 +321,7 @@ class CADirectory:
             if not sign_crt.exists():
                 raise no_pair(self.path, name)
             old = Identity.load(sign_crt, sign_key, enc_crt, enc_key)
-            _check_ours(old.sign_cert, change.authority.certificate, name)
+            _check_ours(old.sign_cert, change.certificate, name)
             if keep_keys:
                 _refuse_compromised(change.index, old)
             pair = change.authority.renew(
@@ -339,7 +356,7 @@ class CADirectory:
         if reason is not None and reason not in REASONS:
             raise ConfigError(f"{reason!r} is no reason; use one of {', '.join(REASONS)}")
         moment = _moment(now)
-        with changing(self.path) as change:
+        with changing(self.path, self.password) as change:
             serials = _find(change.index, which, moment)
             return change.index.revoke(serials, moment, reason)
 
@@ -361,9 +378,9 @@ class CADirectory:
         Spec: RFC 5280 5
         """
         moment = _moment(now)
-        with changing(self.path) as change:
+        with changing(self.path, self.password) as change:
             change.index.crl_number += 1
-            own = change.authority.certificate
+            own = change.certificate
             der = build_crl(
                 issuer=own.subject,
                 signer=change.authority.key,
@@ -401,8 +418,8 @@ class CADirectory:
         Spec: RFC 6960 2.2, 4.2.1
         """
         moment = _moment(now)
-        with changing(self.path) as change:
-            own = change.authority.certificate
+        with changing(self.path, self.password) as change:
+            own = change.certificate
             return build_ocsp_response(
                 responder=own,
                 signer=change.authority.key,
@@ -427,8 +444,8 @@ class CADirectory:
         Raises:
             ConfigError: nothing of this name or number was issued, or the hash is unknown.
         """
-        with changing(self.path) as change:
-            own = change.authority.certificate
+        with changing(self.path, self.password) as change:
+            own = change.certificate
             serials = _find(change.index, which, _moment(now))
             return tuple(OcspCertId.of(serial, own, hash_name) for serial in serials)
 

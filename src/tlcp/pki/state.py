@@ -13,7 +13,8 @@ from tlcp.pki.ca import CertificateAuthority
 from tlcp.pki.files import check_names, refuse_present
 from tlcp.pki.index import Index, Use
 from tlcp.pki.transaction import commit, locked
-from tlcp.x509.certificate import load_pem_certificates
+from tlcp.x509.certificate import Certificate, load_pem_certificates
+from tlcp.x509.contents import may_need_password
 
 __all__ = ["INDEX", "Change", "changing"]
 
@@ -26,16 +27,35 @@ class Change:
     """A CA, locked: what is put here is written at the end, with the index.
 
     Attributes:
-        authority: the CA; it gives no serial number away twice.
+        certificate: the CA's own.
         index: what it has issued, to be changed in place.
         folder: its directory.
         files: name -> content of what is to be written.
     """
 
-    authority: CertificateAuthority
+    certificate: Certificate
     index: Index
     folder: Path
     files: dict[str, bytes] = field(default_factory=dict)
+    _password: bytes | None = field(default=None, repr=False)
+    _loaded: CertificateAuthority | None = field(default=None, repr=False)
+    _claim: Callable[[int], bool] | None = field(default=None, repr=False)
+
+    @property
+    def authority(self) -> CertificateAuthority:
+        """The CA with its key; it gives no serial number away twice.
+
+        Raises:
+            ConfigError: the key needs a password, or another one, or is not the CA's.
+        """
+        index = self.index
+        if self._claim is None:
+            self._claim = _claimer(index)
+        if self._loaded is None:
+            self._loaded = CertificateAuthority.load(self.folder, self._password)
+        return replace(
+            self._loaded, claim=self._claim, crl_url=index.crl_url, ocsp_url=index.ocsp_url
+        )
 
     def put(self, contents: Mapping[str, bytes], *, force: bool) -> tuple[Path, ...]:
         """Add files to write.
@@ -55,8 +75,14 @@ class Change:
 
 
 @contextlib.contextmanager
-def changing(folder: Path) -> Iterator[Change]:
+def changing(folder: Path, password: bytes | None = None) -> Iterator[Change]:
     """Lock a CA's directory and read it; at the end write what was changed, all or none.
+
+    A key that is encrypted is opened when it is needed, and not before.
+
+    Args:
+        folder: the CA's directory.
+        password: opens its key, if it is encrypted.
 
     Raises:
         ConfigError: there is no CA, it is damaged, or cannot be written.
@@ -64,39 +90,54 @@ def changing(folder: Path) -> Iterator[Change]:
     if not folder.is_dir():
         raise ConfigError(f"there is no CA in {folder}: it is no directory")
     with locked(folder):
-        authority = CertificateAuthority.load(folder)
-        index, before = _read_index(folder, authority)
-        authority = replace(
-            authority, claim=_claimer(index), crl_url=index.crl_url, ocsp_url=index.ocsp_url
-        )
-        change = Change(authority, index, folder)
+        loaded = None if _key_is_encrypted(folder) else CertificateAuthority.load(folder)
+        certificate = _certificate(folder) if loaded is None else loaded.certificate
+        index, before = _read_index(folder, certificate)
+        change = Change(certificate, index, folder, _password=password, _loaded=loaded)
         yield change
         after = index.dump()
         if change.files or after != before:
             commit(folder, {INDEX: after, **change.files})
 
 
-def _read_index(folder: Path, authority: CertificateAuthority) -> tuple[Index, bytes]:
+def _key_is_encrypted(folder: Path) -> bool:
+    try:
+        return may_need_password((folder / "ca.key").read_bytes())
+    except OSError:
+        return False  # loading it says what is wrong
+
+
+def _certificate(folder: Path) -> Certificate:
+    path = folder / "ca.crt"
+    try:
+        return load_pem_certificates(path.read_bytes())[0]
+    except ConfigError:  # an OSError, too, as ssl's errors are
+        raise
+    except OSError as error:
+        raise ConfigError(f"no CA in {folder}: cannot read {path}: {error.strerror}") from error
+
+
+def _read_index(folder: Path, certificate: Certificate) -> tuple[Index, bytes]:
     """The index, and what is in its file."""
     path = folder / INDEX
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return _adopt(folder, authority), b""
+        return _adopt(folder, certificate), b""
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    return Index.load(data, str(path), authority.certificate), data
+    return Index.load(data, str(path), certificate), data
 
 
-def _adopt(folder: Path, authority: CertificateAuthority) -> Index:
+def _adopt(folder: Path, own: Certificate) -> Index:
     """The index of a CA that has none, because an older version made it: what lies beside it."""
-    index = Index.of(authority.certificate)
+    index = Index.of(own)
     uses: tuple[tuple[Use, str], ...] = (("sign", ".sign.crt"), ("enc", ".enc.crt"))
     for use, ending in uses:
         for path in sorted(folder.glob(f"*{ending}")):
             with contextlib.suppress(ConfigError, OSError):
                 certificate = load_pem_certificates(path.read_bytes())[0]
-                if certificate.issuer_der == authority.certificate.subject_der:
+                if certificate.issuer_der == own.subject_der:
                     index.record(certificate, path.name.removesuffix(ending), use)
     return index
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tlcp.pki.ca import CertificateAuthority
 from tlcp.pki.crl import REASONS
 from tlcp.pki.csr import build_csr, read_csr
 from tlcp.pki.directory import CADirectory, is_kept, kept_as
+from tlcp.pki.state import changing
 from tlcp.x509.certificate import load_pem_certificates
 from tlcp.x509.identity import Identity
 from tlcp.x509.ocsp import OcspCertId
@@ -229,6 +231,55 @@ def test_an_intermediate_has_a_directory_and_an_index_of_its_own(
     with pytest.raises(ConfigError, match="exists already"):
         ca.issue_intermediate(tmp_path / "sub", "Again", now=NOW)
     assert len(ca.issued) == 1
+
+
+def test_a_key_under_a_password_is_asked_for_by_what_signs_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = CADirectory.create(tmp_path, CertificateAuthority.create(now=NOW), password=b"secret")
+    assert b"BEGIN ENCRYPTED PRIVATE KEY" in (tmp_path / "ca.key").read_bytes()
+    assert "secret" not in repr(made)
+    made.issue_pair("server", ["localhost"], now=NOW)  # who made it has the password
+    pair, _ = CADirectory.open(tmp_path, b"secret").issue_pair("client", now=NOW)
+    pair.sign_cert.verify_signed_by(made.certificate)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    signs: list[Callable[[CADirectory], object]] = [
+        lambda ca: ca.issue_pair("x", now=NOW),
+        lambda ca: ca.renew("server", now=NOW),
+        lambda ca: ca.make_crl(now=NOW),
+        lambda ca: ca.issue_intermediate(tmp_path / "sub", "Sub", now=NOW),
+        lambda ca: ca.answer_ocsp(ca.ocsp_ids("server", now=NOW), now=NOW),
+        lambda ca: ca.authority,
+    ]
+    for directory, why in (
+        (CADirectory.open(tmp_path), "ca.key: the private key is encrypted, and no password"),
+        (CADirectory.open(tmp_path, b"other"), "ca.key: the private key .*the password is wrong"),
+    ):
+        for sign in signs:
+            with pytest.raises(ConfigError, match=why):
+                sign(directory)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    monkeypatch.setattr(CertificateAuthority, "load", None)  # the rest does not look at the key
+    without = CADirectory.open(tmp_path)
+    assert len(without.issued) == 4
+    assert len(without.revoke("client", now=NOW)) == 2
+    assert without.certificate == made.certificate
+
+
+def test_an_intermediate_has_a_password_of_its_own(tmp_path: Path) -> None:
+    root = CADirectory.create(
+        tmp_path / "root", CertificateAuthority.create(now=NOW), password=b"above"
+    )
+    sub = root.issue_intermediate(tmp_path / "sub", "Sub", now=NOW, password=b"below")
+    sub.issue_pair("server", now=NOW)
+    with pytest.raises(ConfigError, match="the password is wrong"):
+        CADirectory.open(sub.path, b"above").make_crl(now=NOW)
+
+
+def test_no_serial_is_given_twice_in_one_change(ca: CADirectory) -> None:
+    with changing(ca.path) as change:
+        assert change.authority.claim(5)
+        assert not change.authority.claim(5)
 
 
 def test_urls_are_remembered_and_written(tmp_path: Path) -> None:
