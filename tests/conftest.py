@@ -7,10 +7,15 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from peers.pki import PKI, make_pki
 
 _IN_CI = os.environ.get("TLCP_CI") == "1"
+
+# No example is timed: a busy machine is no failure.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
