@@ -14,7 +14,7 @@ import os
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
@@ -27,7 +27,7 @@ from assurance.children import Child
 from assurance.figures import Result, Tell
 from assurance.misdeed import FINE, Misdeed
 from assurance.misdeeds import MISDEEDS, SWEEPS, also_rsa
-from assurance.misdeeds.order import setting
+from assurance.misdeeds.order import FLIGHTS, setting
 from tlcp.suites import CipherSuite
 
 __all__ = ["GAPS", "TITLE", "Gap", "gap_of", "known_gaps", "run", "suite_of", "wrong_with"]
@@ -89,7 +89,7 @@ def _runs(*, long: bool) -> Iterator[tuple[Misdeed, CipherSuite]]:
         for suite in some.suites:
             honest = _honest(sweep.by, sweep.kind, suite)[sweep.message]
             for misdeed in sweep.rows(honest):
-                yield misdeed, suite
+                yield replace(misdeed, swept=True), suite
 
 
 _honest = functools.cache(honest_messages)
@@ -150,6 +150,7 @@ def run(*, long: bool, tell: Tell) -> Result:
     result.add("of them ended with the alert that is due", ended["alert"])
     result.add("of them ended without one, as is due", ended["silent"])
     result.add("of them let go on, as is due", ended["fine"])
+    result.add("of them at one byte of a message, in turn", sum(m.swept for m, _ in runs))
     result.add("known gaps", len(gaps))
     return result
 
@@ -169,5 +170,6 @@ def _count(result: Result, table: list[Misdeed]) -> None:
     result.add("in resumed handshakes", sum(m.resumed for m in bad))
     result.add("when data flows", sum(m.late for m in bad))
     result.add("oddities that must be let pass", len(table) - len(bad))
+    result.add("kinds of handshakes, by who offends", len(FLIGHTS))
     result.add("sections and texts named", len({m.section for m in table}))
     result.add("alerts that are due", len({m.end.alert for m in bad} - {None}))

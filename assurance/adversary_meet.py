@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from assurance.adversary_peer import Offender, OffendingClient, OffendingServer, Ways
 from assurance.misdeed import Expected, Misdeed, Role
 from assurance.misdeeds.order import setting
 from peers.scripted.peer import Remembered
-from support.ends import HOST, Side, config, drain, world
+from support.ends import HOST, NOW, Side, config, drain, world
 from support.rsa_pki import RsaCA
 from tlcp.connection import Connection
 from tlcp.events import TracedMessage
@@ -142,9 +141,11 @@ def _meeting(misdeed: Misdeed, suite: CipherSuite) -> Meeting:
     settings, more, party = _keys(misdeed.by, suite)
     settings |= {"suites": (suite,)} | misdeed.victim
     more |= misdeed.offender
-    usual = party if more.get("identity", party) is not None else None
-    session = None
+    if misdeed.who is not None:
+        settings["trust"], more["identity"] = misdeed.who(suite)
+    session: Session | None = None
     if misdeed.resumed:
+        usual = party if more.get("identity", party) is not None else None
         key = misdeed.by, suite.id, _same(misdeed.victim), _same(misdeed.offender)
         if key not in _KNOWN:
             _KNOWN[key] = _known(misdeed.by, suite, usual, settings, more), misdeed
@@ -154,6 +155,9 @@ def _meeting(misdeed: Misdeed, suite: CipherSuite) -> Meeting:
             settings.setdefault("session_store", known.store())
         else:
             more["memory"], session = dict(known.memory), known.of_victim
+        settings |= misdeed.since
+        more |= misdeed.offender_since
+    usual = party if more.get("identity", party) is not None else None
     if misdeed.by == "client":
         return _client_offends(misdeed.act(), settings, suite, usual, more)
     return _server_offends(misdeed.act(), settings, suite, usual, more, session)
@@ -227,7 +231,7 @@ def _keys(by: str, suite: CipherSuite) -> tuple[dict[str, Any], dict[str, Any], 
     if suite.key_kind is not KeyKind.RSA:
         return {}, {}, world().client if by == "client" else world().server
     victim = _rsa_party("server" if by == "client" else "client")
-    settings = {"identity": victim, "trust": _rsa_ca().trust, "now": lambda: datetime.now(UTC)}
+    settings = {"identity": victim, "trust": _rsa_ca().trust}
     return settings, {"ca": _rsa_ca().certificate}, _rsa_party(by)
 
 
@@ -238,7 +242,7 @@ def _rsa_party(name: str) -> Identity:
 
 @functools.cache
 def _rsa_ca() -> RsaCA:
-    return RsaCA.create()
+    return RsaCA.create(now=NOW)
 
 
 def _client_offends(

@@ -8,6 +8,7 @@ its own transcript, so that no lie is found out by a Finished that fits the trut
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -111,11 +112,13 @@ class Ways:
         then: what is done when the handshake is through.
         jump: the number that both ends give the next record, before ``then``: nobody waits for
             2^64 of them.
+        asks: it asks for a session, and should not.
     """
 
     say: Callable[[Offender, str, Item], Iterable[Item]] = _as_it_is
     then: Callable[[Offender], None] | None = None
     jump: int | None = None
+    asks: bool = False
 
 
 class Forger(Sealer):
@@ -181,6 +184,16 @@ def honest_stack(suite: CipherSuite, *, tickets: bool = False) -> Stack:
     ticket = (ExtensionType.SESSION_TICKET,) if tickets else ()
     habits = Habits(suites=(suite,), offers=(ExtensionType.SERVER_NAME, *ticket), answers=ticket)
     return Stack(name="adversary", preset="auto", habits=habits)
+
+
+def _without_session(raw: bytes) -> bytes:
+    """A ClientHello that asks for no session, by id or by ticket."""
+    hello = ClientHello.from_bytes(raw[4:])
+    tickets = ExtensionType.SESSION_TICKET
+    kept = tuple(
+        Extension(tickets, b"") if e.type == tickets else e for e in hello.extensions or ()
+    )
+    return dataclasses.replace(hello, session_id=b"", extensions=kept or None).encode()
 
 
 def _listed(identity: Identity) -> tuple[bytes, ...]:
@@ -290,6 +303,8 @@ class Offender(ScriptedPeer):
         raw = b"".join(item.messages)
         if name == "Certificate" and raw == self._message_of(self.identity):
             raw = self._message_of(self.usual)
+        if name == "ClientHello" and self.ways.asks:
+            raw = _without_session(raw)
         return self._as_records(HANDSHAKE, raw)
 
     def _message_of(self, identity: Identity | None) -> bytes:

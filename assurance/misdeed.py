@@ -25,6 +25,8 @@ from tlcp.errors import (
     UnsupportedExtension,
 )
 from tlcp.suites import BulkCipher, CipherSuite
+from tlcp.x509.identity import Identity
+from tlcp.x509.trust import TrustStore
 
 __all__ = [
     "ALL",
@@ -49,6 +51,7 @@ __all__ = [
     "Misdeed",
     "Role",
     "Sweep",
+    "asking",
     "before",
     "body_of",
     "edited",
@@ -117,15 +120,20 @@ class Misdeed:
         act: gives the ways of one connection.
         end: how the victim ends.
         suites: in which it makes sense.
+        only_these: and in none of RSA keys beside them.
         resumed: in a resumed handshake.
         late: the victim has completed its handshake.
         data: what the victim is to have got; None = what was sent before, if ``late``. Where
             nothing fails: what it gets besides.
         victim: settings of the victim.
         offender: arguments of the scripted peer.
+        since: settings of the victim that have changed since the session that is to be resumed.
+        offender_since: arguments of the offender that have.
+        who: gives whom the victim trusts and whom the offender claims to be, where that is wrong.
         closed: the victim has sent its close_notify before, and says nothing more.
         continues: whether it is to be a resumed handshake in the end; None = as ``resumed`` says.
         long: only in the long form of the run.
+        swept: it is one of a sweep.
     """
 
     id: str
@@ -134,14 +142,19 @@ class Misdeed:
     act: Act
     end: Expected
     suites: tuple[CipherSuite, ...] = tuple(ALL)
+    only_these: bool = False
     resumed: bool = False
     late: bool = False
     data: bytes | None = None
     victim: dict[str, Any] = field(default_factory=dict)
     offender: dict[str, Any] = field(default_factory=dict)
+    since: dict[str, Any] = field(default_factory=dict)
+    offender_since: dict[str, Any] = field(default_factory=dict)
+    who: Callable[[CipherSuite], tuple[TrustStore, Identity]] | None = None
     closed: bool = False
     continues: bool | None = None
     long: bool = False
+    swept: bool = False
 
     def __str__(self) -> str:
         return self.id
@@ -169,6 +182,11 @@ class Sweep:
 def honest() -> Ways:
     """Nothing wrong."""
     return Ways()
+
+
+def asking() -> Ways:
+    """Ask for a session that an honest client would not ask for."""
+    return Ways(asks=True)
 
 
 def body_of(item: Item) -> bytes:

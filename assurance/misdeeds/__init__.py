@@ -13,9 +13,11 @@ from assurance.misdeeds import (
     bodies,
     certificates,
     closed,
+    continued,
     exchange,
     finished,
     hello,
+    optional,
     order,
     protection,
     records,
@@ -28,9 +30,12 @@ from tlcp.suites import RSA_SUITES, KeyExchangeKind
 __all__ = ["MISDEEDS", "SWEEPS", "also_rsa"]
 
 #: What is the same whatever the keys are, and what is about keys of one kind.
-_ANY_KEYS: Final = (order, records, protection, alerts, finished, bodies, sessions, status)
+_ANY_KEYS: Final = (
+    *(order, records, protection, alerts, finished, bodies),
+    *(hello, certificates, sessions, continued, optional, status),
+)
 _NEW: Final = ("NewSessionTicket", "Finished")  # before them all is as without a ticket
-_SOME: Final = (hello, exchange, rsa, certificates)
+_SOME: Final = (exchange, rsa)
 
 
 def _all() -> Iterator[Misdeed]:
@@ -43,15 +48,16 @@ def _all() -> Iterator[Misdeed]:
 
 
 def _shortened(row: Misdeed) -> Misdeed:
-    """The first flight before a new ticket is as in any handshake: in the long form alone."""
+    """What is as in any full handshake is in the long form alone."""
     known = row.id.startswith("server/new-ticket/")
     new = any(name in row.id for name in (*_NEW, CCS_NAME))
-    return replace(row, long=True) if known and not new else row
+    usual = row.id.startswith("client/optional/")  # it has certificates, and is as any other
+    return replace(row, long=True) if (known and not new) or usual else row
 
 
 def also_rsa(row: Misdeed) -> Misdeed:
     """Where there are ECC suites, there are RSA suites of the same ciphers, too."""
-    if row.victim.get("suites"):
+    if row.only_these or row.victim.get("suites") or row.since.get("suites"):
         return row  # it is about those
     ciphers = {s.cipher for s in row.suites if s.key_exchange is KeyExchangeKind.ECC}
     return replace(row, suites=(*row.suites, *(s for s in RSA_SUITES if s.cipher in ciphers)))
@@ -61,6 +67,6 @@ MISDEEDS: Final[tuple[Misdeed, ...]] = tuple(numbered(_all()))
 #: Too many to write down before it is known how long messages are.
 SWEEPS: Final[tuple[Sweep, ...]] = tuple(
     sweep
-    for sweep in (*records.sweeps(), *bodies.sweeps())
-    if sweep.kind != "new-ticket" or sweep.message in _NEW
+    for sweep in (*records.sweeps(), *bodies.sweeps(), *continued.sweeps())
+    if sweep.kind != "optional" and (sweep.kind != "new-ticket" or sweep.message in _NEW)
 )

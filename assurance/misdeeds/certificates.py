@@ -5,10 +5,11 @@ Spec: GB/T 38636-2020 6.4.5.3, 6.4.5.7; GB/T 20518-2018; RFC 5280 6.1
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, cast
+
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from assurance.misdeed import (
     CERTIFICATE,
@@ -30,8 +31,10 @@ from support.ends import HOST, world
 from support.mutants import forged_identity
 from tlcp.alerts import AlertDescription as A
 from tlcp.config import ClientAuth
+from tlcp.crypto.rsa import RSAPrivateKey
 from tlcp.errors import CertificateProblem as P
 from tlcp.errors import CertificateRequired
+from tlcp.suites import RSA_SUITES, CipherSuite, KeyKind
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.identity import Identity
 from tlcp.x509.trust import TrustStore
@@ -209,35 +212,48 @@ class _Chain:
     anchors: tuple[Cert, ...] = (root(),)
     roles: tuple[Role, ...] = ROLES
     unsent: tuple[str, ...] = ()
+    more: dict[str, Any] = field(default_factory=dict)
+    made: dict[KeyKind, dict[str, Certificate]] = field(default_factory=dict)
 
-    @functools.cached_property
-    def made(self) -> dict[str, Certificate]:
-        """Every certificate by its name."""
-        base = Cert("x", "Root", dn="CN=leaf", eku=("server", "client"), san=(f"dns:{HOST}",))
-        pair = {
-            "sign": replace(base, name="sign", **({"uses": _SIGN_USES} | self.both | self.sign)),
-            "enc": replace(base, name="enc", **({"uses": _ENC_USES} | self.both | self.enc)),
-        }
-        certs = pair | {cert.name: cert for cert in (*self.above, *self.anchors)}
-        return {name: build(cert, certs, "sm2") for name, cert in certs.items()}
+    def make(self, kind: KeyKind) -> dict[str, Certificate]:
+        """Every certificate by its name, of keys of that kind where nothing else is said."""
+        if kind not in self.made:
+            base = Cert("x", "Root", dn="CN=leaf", eku=("server", "client"), san=(f"dns:{HOST}",))
+            pair = {
+                "sign": replace(
+                    base, name="sign", **({"uses": _SIGN_USES} | self.both | self.sign)
+                ),
+                "enc": replace(base, name="enc", **({"uses": _ENC_USES} | self.both | self.enc)),
+            }
+            certs = pair | {cert.name: cert for cert in (*self.above, *self.anchors)}
+            certs = {name: _of_kind(cert, kind) for name, cert in certs.items()}
+            names = {cert.signer for cert in certs.values()} - {"", *certs}
+            signers = certs | {name: _of_kind(Cert(name), kind) for name in names}
+            self.made[kind] = {name: build(cert, signers, "sm2") for name, cert in certs.items()}
+        return self.made[kind]
 
-    @property
-    def trust(self) -> TrustStore:
-        """The anchors."""
-        return TrustStore(self.made[cert.name] for cert in self.anchors)
-
-    @property
-    def identity(self) -> Identity:
-        """The pair with its keys, and what is sent above it."""
+    def who(self, suite: CipherSuite) -> tuple[TrustStore, Identity]:
+        """The anchors; and the pair with its keys, and what is sent above it."""
+        made = self.make(suite.key_kind)
         sent = [cert for cert in self.above if cert.name not in self.unsent]
-        return forged_identity(
+        return TrustStore(made[cert.name] for cert in self.anchors), forged_identity(
             world().server,
-            sign_cert=self.made["sign"],
-            sign_key=private_key("sign", "sm2"),
-            enc_cert=self.made["enc"],
-            enc_key=private_key("enc", "sm2"),
-            chain=tuple(self.made[cert.name] for cert in sent),
+            sign_cert=made["sign"],
+            sign_key=_key("sign", suite.key_kind),
+            enc_cert=made["enc"],
+            enc_key=_key("enc", suite.key_kind),
+            chain=tuple(made[cert.name] for cert in sent),
         )
+
+
+def _of_kind(cert: Cert, kind: KeyKind) -> Cert:
+    return replace(cert, type=cert.type or ("rsa" if kind is KeyKind.RSA else "sm2"))
+
+
+def _key(name: str, kind: KeyKind) -> Any:
+    if kind is KeyKind.RSA:
+        return RSAPrivateKey(cast("rsa.RSAPrivateKey", private_key(name, "rsa")))
+    return private_key(name, "sm2")
 
 
 def _chain(
@@ -313,17 +329,16 @@ _CHAINS: Final[dict[str, _Chain]] = {
         P.UNHANDLED_CRITICAL_EXTENSION, ca(raw=(("1.2.3.4.5", True, b"\5\0"),)), both=_BY_SUB),
     "unknown-extension": _chain(FINE, both={"raw": (("1.2.3.4.5", False, b"\5\0"),)}),
     "key-of-another-curve": _chain(P.UNSUPPORTED_KEY, sign={"type": "p256"}),
-    "key-of-rsa": _chain(P.UNSUPPORTED_KEY, enc={"type": "rsa"}),
+    "key-of-rsa": _chain(P.UNSUPPORTED_KEY, enc={"type": "rsa"}, more={"only_these": True}),
+    "key-of-sm2": _chain(
+        P.UNSUPPORTED_KEY, enc={"type": "sm2"}, more={"suites": tuple(RSA_SUITES)}),
 }  # fmt: skip
 
 
 def _unbelievable(role: Role) -> Iterator[Misdeed]:
     for name, chain in _CHAINS.items():
         if role in chain.roles:
-            yield _row(
-                role, f"chain/{name}", honest, chain.end, victim={"trust": chain.trust},
-                offender={"identity": chain.identity},
-            )  # fmt: skip
+            yield _row(role, f"chain/{name}", honest, chain.end, who=chain.who, **chain.more)
 
 
 # ---- lists that cost --------------------------------------------------------------------------
@@ -331,7 +346,7 @@ def _unbelievable(role: Role) -> Iterator[Misdeed]:
 
 def _many(role: Role) -> Iterator[Misdeed]:
     """Long chains, and many that look alike: bounded work, and no answer but a refusal."""
-    deep = [ca(f"L{i}", f"L{i + 1}") for i in range(25)] + [ca("L25")]
+    deep = [ca(f"L{i}", f"L{i + 1}", key=f"Sub{i % 4}") for i in range(25)] + [ca("L25")]
     alike = [ca(f"Sub{i}", "Gone", dn="CN=Sub", key=f"Sub{i % 4}") for i in range(30)]
     rows = {
         "26-intermediates": _chain(P.CHAIN_TOO_LONG, *deep, both={"issuer": "L0"}),
@@ -344,7 +359,4 @@ def _many(role: Role) -> Iterator[Misdeed]:
         ),
     }  # fmt: skip
     for name, chain in rows.items():
-        yield _row(
-            role, f"many/{name}", honest, chain.end, victim={"trust": chain.trust},
-            offender={"identity": chain.identity},
-        )  # fmt: skip
+        yield _row(role, f"many/{name}", honest, chain.end, who=chain.who)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from assurance.adversary_peer import Offender
 from assurance.misdeed import DECODE, DECRYPT, ROLES, Expected, Misdeed, edited
+from assurance.misdeeds.order import FLIGHTS, setting
 
 
 def misdeeds() -> Iterator[Misdeed]:
@@ -27,16 +28,16 @@ def misdeeds() -> Iterator[Misdeed]:
         }
         for at in range(12):
             rows[f"bit-of-byte-{at:02}"] = _with_flipped(at), DECRYPT
-        for resumed in (False, True):
-            kind = "resumed" if resumed else "full"
+        for kind in (kind for by, kind in FLIGHTS if by == role):
+            more = setting(role, kind)
             for name, (edit, end) in rows.items():
                 yield Misdeed(
                     f"{role}/{kind}/finished/{name}", "6.4.5.10", role,
-                    edited("Finished", edit), end, resumed=resumed,
+                    edited("Finished", edit), end, **more,
                 )  # fmt: skip
             yield Misdeed(
                 f"{role}/{kind}/finished/reflected", "6.4.5.10", role,
-                edited("Finished", _reflected), DECRYPT, resumed=resumed,
+                edited("Finished", _reflected), DECRYPT, **more,
             )  # fmt: skip
 
 

@@ -27,11 +27,12 @@ from assurance.misdeed import (
 from tlcp.alerts import AlertDescription as A
 from tlcp.errors import NegotiationError
 from tlcp.registry import ExtensionType as X
-from tlcp.suites import ALL_SUITES, DEFAULT_SUITES
+from tlcp.suites import ALL_SUITES, DEFAULT_SUITES, RSA_SUITES, CipherSuite
 
 __all__ = ["changed_client_hello", "changed_server_hello", "extension", "misdeeds"]
 
 _REFUSED: Final = Expected(NegotiationError, A.HANDSHAKE_FAILURE)
+_OURS: Final = (*DEFAULT_SUITES, *RSA_SUITES)
 _OTHER_VERSIONS: Final = (0x0000, 0x0001, 0x0100, 0x0200, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304,
                           0x7F1C, 0xFEFD, 0xFEFF, 0xFFFF)  # fmt: skip
 
@@ -97,6 +98,11 @@ def _row(role: Any, name: str, act: Act, end: Expected, **more: Any) -> Misdeed:
     return Misdeed(f"{role}/hello/{name}", section, role, act, end, **more)
 
 
+def _any_but(suite: CipherSuite) -> dict[str, Any]:
+    """Every suite of ours but this."""
+    return {"suites": tuple(s for s in _OURS if s is not suite), "only_these": True}
+
+
 # ---- ClientHello ------------------------------------------------------------------------------
 
 
@@ -117,10 +123,8 @@ def _client_hello() -> Iterator[Misdeed]:
         sid = bytes((said,)) + bytes(given)
         act = changed_client_hello(session_id=sid)
         yield _row("client", f"session-id/{said}-of-{given}", act, DECODE)
-    ours = b"".join(s.id.to_bytes(2, "big") for s in DEFAULT_SUITES)
-    foreign = b"".join(
-        i.to_bytes(2, "big") for i, s in ALL_SUITES.items() if s not in DEFAULT_SUITES
-    )
+    ours = b"".join(s.id.to_bytes(2, "big") for s in _OURS)
+    foreign = b"".join(i.to_bytes(2, "big") for i, s in ALL_SUITES.items() if s not in _OURS)
     suites: dict[str, tuple[bytes, Expected]] = {
         "none": (b"\0\0", DECODE),
         "half-a-suite": (b"\0\1\xe0", DECODE),
@@ -140,9 +144,8 @@ def _client_hello() -> Iterator[Misdeed]:
     for name, (part, end) in suites.items():
         yield _row("client", f"suites/{name}", changed_client_hello(suites=part), end)
     for suite in ALL_SUITES.values():
-        if suite not in DEFAULT_SUITES:
-            act = changed_client_hello(suites=_block(suite.id.to_bytes(2, "big")))
-            yield _row("client", f"suites/{suite.name}-only", act, _REFUSED)
+        act = changed_client_hello(suites=_block(suite.id.to_bytes(2, "big")))
+        yield _row("client", f"suites/{suite.name}-only", act, _REFUSED, **_any_but(suite))
     compression: dict[str, tuple[bytes, Expected]] = {
         "none": (b"\0", DECODE),
         "deflate": (b"\1\1", ILLEGAL),
@@ -249,12 +252,8 @@ def _server_hello() -> Iterator[Misdeed]:
         sid = bytes((size,)) + bytes(size)
         yield _row("server", f"session-id/{size}", changed_server_hello(session_id=sid), end)
     for suite in ALL_SUITES.values():
-        for offered in DEFAULT_SUITES[:1]:
-            if suite is not offered:
-                act = changed_server_hello(suite=suite.id.to_bytes(2, "big"))
-                yield _row(
-                    "server", f"suite/{suite.name}-not-offered", act, ILLEGAL, suites=(offered,)
-                )
+        act = changed_server_hello(suite=suite.id.to_bytes(2, "big"))
+        yield _row("server", f"suite/{suite.name}-not-offered", act, ILLEGAL, **_any_but(suite))
     for number in (0x0000, 0x00FF, 0x1301, 0x5600, 0xE052, 0xFFFF):
         act = changed_server_hello(suite=number.to_bytes(2, "big"))
         yield _row("server", f"suite/{number:04x}", act, ILLEGAL)

@@ -41,6 +41,10 @@ FLIGHTS: Final[dict[tuple[Role, str], tuple[tuple[str, ...], ...]]] = {
         ("ClientHello",),
         ("Certificate", "ClientKeyExchange", "CertificateVerify", CCS_NAME, "Finished"),
     ),
+    ("client", "optional"): (
+        ("ClientHello",),
+        ("Certificate", "ClientKeyExchange", "CertificateVerify", CCS_NAME, "Finished"),
+    ),
     ("client", "one-way"): (("ClientHello",), ("ClientKeyExchange", CCS_NAME, "Finished")),
     ("client", "nobody"): (
         ("ClientHello",),
@@ -92,15 +96,16 @@ FOREIGN: Final = (*_SAMPLES, CCS_NAME)
 def setting(role: Role, kind: str) -> dict[str, Any]:
     """What a misdeed needs for one kind of handshake.
 
-    They are: full, one-way (the server asks for no certificates), nobody (the client has none and
-    need not), resumed (by id), ticket (resumed by one), renewed (and gets another) and new-ticket
-    (full, and gets one).
+    They are: full, one-way (the server asks for no certificates), optional (the client need not
+    have any), nobody (and it has none), resumed (by id), ticket (resumed by one), renewed (and
+    gets another) and new-ticket (full, and gets one).
     """
     asks = {"victim": {"tickets": True}}
     kinds: dict[tuple[Role, str], dict[str, Any]] = {
         # without client authentication: ECDHE suites cannot
         ("client", "one-way"): {
             "suites": tuple(ECC), "victim": {"client_auth": ClientAuth.NONE}},
+        ("client", "optional"): {"victim": {"client_auth": ClientAuth.OPTIONAL}},
         ("client", "nobody"): {
             "suites": tuple(ECC), "victim": {"client_auth": ClientAuth.OPTIONAL},
             "offender": {"identity": None}},

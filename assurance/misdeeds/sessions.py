@@ -29,12 +29,11 @@ from assurance.misdeed import (
     with_body,
 )
 from assurance.misdeeds.hello import changed_client_hello, changed_server_hello, extension
-from assurance.misdeeds.order import FLIGHTS
+from assurance.misdeeds.order import FLIGHTS, TICKET_KEYS, setting
 from support.samples import SAMPLES
 from tlcp.alerts import AlertDescription as A
 from tlcp.registry import ContentType as T
 from tlcp.sessions.store import MemoryStore
-from tlcp.sessions.ticket_keys import RotatingTicketKeys
 from tlcp.wire.messages import ClientHello, HelloRequest, NewSessionTicket
 
 _HELLO: Final = Raw(T.HANDSHAKE, SAMPLES[1].encode())
@@ -69,18 +68,18 @@ def _renegotiation() -> Iterator[Misdeed]:
                 f"{role}/open/renegotiation/{type(message).__name__}", "6.4.5.1", role,  # type: ignore[arg-type]
                 later(Raw(T.HANDSHAKE, message.encode())), UNEXPECTED, late=True,
             )  # fmt: skip
-    for kind in ("full", "resumed"):
+    for kind in (kind for role, kind in FLIGHTS if role == "server"):
         for name in (n for flight in FLIGHTS["server", kind] for n in flight):
             for count, end in ((4, FINE), (5, UNEXPECTED)):
                 yield Misdeed(
                     f"server/{kind}/renegotiation/{count}-HelloRequests-before-{name}",
                     "6.4.5.2.3", "server", before(name, *[_REQUEST] * count), end,
-                    resumed=kind == "resumed",
+                    **setting("server", kind),
                 )  # fmt: skip
             yield Misdeed(
                 f"server/{kind}/renegotiation/HelloRequest-with-a-body-before-{name}",
                 "6.4.5.2.3", "server", before(name, Raw(T.HANDSHAKE, b"\0\0\0\1x")), UNEXPECTED,
-                resumed=kind == "resumed",
+                **setting("server", kind),
             )  # fmt: skip
 
 
@@ -98,10 +97,12 @@ def _by_server() -> Iterator[Misdeed]:
         "the-id-too-long": (_edit_id(lambda own: own + b"x"), DECODE),
         "another-master": (_mistaken(CCS_NAME), BAD_MAC),
     }
-    for name, (act, end) in rows.items():
-        yield Misdeed(
-            f"server/resumed/session/{name}", "6.4.5.2.2", "server", act, end, resumed=True
-        )
+    for kind in ("resumed", "ticket", "renewed"):
+        for name, (act, end) in rows.items():
+            yield Misdeed(
+                f"server/{kind}/session/{name}", "6.4.5.2.2", "server", act, end,
+                **setting("server", kind),
+            )  # fmt: skip
     yield Misdeed(
         "server/resumed/session/another-suite", "6.4.5.2.2", "server", other_suite, ILLEGAL,
         (gcm,), resumed=True, victim={"suites": (gcm, cbc)},
@@ -130,10 +131,11 @@ def _mistaken(name: str) -> Act:
 
 def _by_client() -> Iterator[Misdeed]:
     """What a client asks for and does not know, or has not proven."""
-    yield Misdeed(
-        "client/resumed/session/another-master", "6.5.1", "client", _mistaken(CCS_NAME), BAD_MAC,
-        resumed=True,
-    )  # fmt: skip
+    for kind in ("resumed", "ticket"):
+        yield Misdeed(
+            f"client/{kind}/session/another-master", "6.5.1", "client", _mistaken(CCS_NAME),
+            BAD_MAC, **setting("client", kind),
+        )  # fmt: skip
     for size in (1, 31, 32):
         asked = bytes((size,)) + os.urandom(size)
         yield Misdeed(
@@ -206,5 +208,5 @@ def _tickets_of_clients() -> Iterator[Misdeed]:
         yield Misdeed(
             f"client/full/ticket/{name}", "RFC 5077 3.4", "client",
             changed_client_hello(extensions=block, session_id=b"\x20" + bytes(32)), FINE,
-            victim={"ticket_keys": RotatingTicketKeys()},
+            victim={"ticket_keys": TICKET_KEYS},
         )  # fmt: skip
