@@ -2,8 +2,10 @@
 
 Each misdeed names who does it, the section it breaks, and how the victim must end: with which
 error and which alert, or not at all. Beside that, whatever happens: no bug of ours, no byte of
-data that was not authentic, no handshake that completes and should not, one alert and nothing
-after it, and a connection that stays dead.
+data that was not authentic, no handshake that completes and should not, no session that is
+continued and should not, every alert that is due and none besides, nothing behind the last one, and
+a connection that stays dead. A misdeed that puts nothing on the wire but what an honest peer would
+have sent is a failure, too.
 """
 
 from __future__ import annotations
