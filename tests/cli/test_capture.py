@@ -284,12 +284,12 @@ def test_wrong_interfaces_are_told_with_the_right_ones() -> None:
 def test_a_wrong_filter_is_told(recorder: str, tmp_path: Path) -> None:
     need(recorder)
     old = tmp_path / "old"
-    old.write_bytes(b"precious")
+    old.write_bytes(b"\x0a\x0d\x0d\x0aprecious")
     done = run("capture", "-i", "lo", "--with", recorder, "--filter", "prt 1", "-w", old)
     assert done.returncode == 2
     assert f"{recorder}: ".encode() in done.stderr
     assert b"syntax" in done.stderr
-    assert old.read_bytes() == b"precious"
+    assert old.read_bytes() == b"\x0a\x0d\x0d\x0aprecious"
 
 
 def test_a_raw_socket_takes_no_filter() -> None:

@@ -327,7 +327,7 @@ def test_what_cannot_be_used_is_said(
         ((ECC, "--host", "a.example"), "--host 需要 --ca"),
         ((ECC, "--no-keys"), "--no-keys 需要 --html"),
         ((ECC, "--brief", "--json"), "--brief 每个连接只输出一行"),
-        ((ECC, "--pcapng", ECC), "就是抓包文件本身"),
+        ((ECC, "--pcapng", ECC), "就是 FILE 要读取的文件"),
         ((ECC, "--html", "nowhere/page.html"), "没有目录 nowhere"),
         ((ECC, "--export-data", "full"), "full 不是空目录"),
         ((ECC, "--pcapng", "link"), "link 是符号链接"),

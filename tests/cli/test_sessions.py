@@ -116,9 +116,11 @@ def test_a_damaged_file_of_ticket_keys_is_said(folder: Path, tmp_path: Path) -> 
     assert str(keys) in done.stderr.decode()
 
 
-def test_a_private_key_is_no_file_of_ticket_keys(folder: Path) -> None:
+def test_a_private_key_is_no_file_of_ticket_keys(folder: Path, tmp_path: Path) -> None:
     words = ("serve", "127.0.0.1:0", "--pki", folder, "--name", "server")
-    done = run(*words, "--ticket-keys", folder / "server.sign.key")
+    key = tmp_path / "other.key"
+    key.write_bytes((folder / "server.sign.key").read_bytes())
+    done = run(*words, "--ticket-keys", key)
     assert done.returncode == 2
     assert "is no file of ticket keys (it looks like PEM" in done.stderr.decode()
     assert "elete" not in done.stderr.decode()

@@ -87,7 +87,7 @@ def test_the_capture_is_not_overwritten_by_itself(tmp_path: Path) -> None:
     before = path.read_bytes()
     done = run("inspect", path, "--pcapng", path)
     assert done.returncode == 2
-    assert b"is the capture itself" in done.stderr
+    assert b"is what is read as FILE" in done.stderr
     assert path.read_bytes() == before
 
 

@@ -23,6 +23,7 @@ from tlcp.cli.failures import ExitCode, Failure
 from tlcp.cli.language import lang_option, language, usage
 from tlcp.cli.options import SECONDS, examples, read_password
 from tlcp.cli.output import Printer
+from tlcp.cli.places import CAPTURE, Command, Reads, Writes, overwrite_option
 from tlcp.inspect.captures import CaptureError, open_capture
 from tlcp.inspect.live import FollowedKeyLog, Live
 from tlcp.inspect.packets import Decoder
@@ -39,7 +40,6 @@ from tlcp.x509.trust import TrustStore
 
 __all__ = ["capture"]
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _STDOUT = "-"
 _QUIET_S = 1.0  # without a packet, until time alone ends what can be ended
 _RIGHTS = Text(
@@ -60,6 +60,7 @@ _INSTALL = Text(
 
 
 @click.command(
+    cls=Command,
     short_help="Record live, and show handshakes as they happen.",
     epilog=examples(
         "tlcp capture -i lo --filter 'port 4433' -w capture.pcapng",
@@ -74,9 +75,9 @@ _INSTALL = Text(
 @click.option(
     "--write",
     "-w",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    type=Writes(CAPTURE, dash=True),
     metavar="FILE|-",
-    help="The capture; it replaces a file that is there. - is stdout, and the text goes to stderr. "
+    help="The capture; it replaces one that is there. - is stdout, and the text goes to stderr. "
     "Without it nothing is kept.",
 )
 @click.option(
@@ -87,23 +88,23 @@ _INSTALL = Text(
 )
 @click.option(
     "--keylog",
-    type=_FILE,
+    type=Reads(),
     metavar="FILE",
     help="Key log with CLIENT_RANDOM lines, read again as it grows.",
 )
 @click.option(
     "--key",
-    type=_FILE,
+    type=Reads(),
     metavar="FILE",
     help="The server's encryption private key, for the ECC and RSA suites.",
 )
 @click.option(
     "--key-password-file",
-    type=_FILE,
+    type=Reads(),
     metavar="FILE",
     help="The first line of FILE is the password of the key, if it is encrypted.",
 )
-@click.option("--ca", type=_FILE, metavar="FILE", help="PEM file with the CAs, to check chains.")
+@click.option("--ca", type=Reads(), metavar="FILE", help="PEM file with the CAs, to check chains.")
 @click.option("--seconds", type=SECONDS, metavar="S", help="End after so long.")
 @click.option(
     "--connections",
@@ -113,6 +114,7 @@ _INSTALL = Text(
 )
 @click.option("--brief", is_flag=True, help="One line for each handshake instead of all messages.")
 @lang_option
+@overwrite_option
 def capture(
     interface: str,
     bpf: str,

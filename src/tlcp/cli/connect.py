@@ -23,6 +23,7 @@ from tlcp.cli.options import (
     parse_address,
 )
 from tlcp.cli.output import Printer
+from tlcp.cli.places import CAPTURE, RESULTS, Command, Writes, overwrite_option
 from tlcp.cli.recording import CAPTURE_HELP, finish, record
 from tlcp.cli.relay import Relay, complete, part
 from tlcp.cli.revocation import RevocationOptions, revocation_options
@@ -54,6 +55,7 @@ _INSECURE = (
 
 
 @click.command(
+    cls=Command,
     short_help="A client: stdin to the server, the server to stdout.",
     epilog=examples(
         "tlcp connect localhost:4433 --pki mypki --name client",
@@ -88,10 +90,11 @@ _INSECURE = (
 @click.option("--json", "as_json", is_flag=True, help="Print the facts on stdout, not the data.")
 @click.option(
     "--capture",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Writes(CAPTURE, beside=RESULTS),
     metavar="FILE",
     help=CAPTURE_HELP,
 )
+@overwrite_option
 def connect(
     address: Address,
     common: Common,

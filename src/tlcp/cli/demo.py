@@ -22,25 +22,46 @@ from typing import Any
 import click
 
 import tlcp
+from tlcp.alerts import Text
 from tlcp.cli.failures import ExitCode, Failure
 from tlcp.cli.options import examples
 from tlcp.cli.output import Printer
+from tlcp.cli.places import CAPTURE, RESULTS, Command, Kind, WritesFolder, overwrite_option
+from tlcp.errors import ConfigError
 from tlcp.explain.told import Field, Told
 from tlcp.pki.ca import CertificateAuthority
 from tlcp.suites import KeyKind, parse_suites
+from tlcp.x509.certificate import load_pem_certificates
 
 __all__ = ["demo"]
 
 _HOSTS = ("localhost", "127.0.0.1")
 _MESSAGE = b"Hello over TLCP!\n"
 _OF_RSA = "RSA suites need RSA certificates, and `tlcp serve` and `tlcp connect`"
-_ENDS = (".txt", ".json", ".html")  # of what stands beside a recording
+_CA_NAME = "TLCP demo root CA"
 _LIMIT_S = 60.0  # a process that hangs is killed then
 
 Facts = dict[str, Any]
 
 
+def _is_demo_ca(data: bytes) -> bool:
+    try:
+        found = load_pem_certificates(data)
+    except ConfigError:
+        return False
+    return len(found) == 1 and _CA_NAME in found[0].subject.rfc4514_string()
+
+
+#: what ``--out`` leaves in its folder
+_FILES: dict[str, Kind | None] = {
+    "demo.pcapng": CAPTURE,
+    **{f"demo.pcapng{end}": kind for end, kind in RESULTS.items()},
+    "ca.crt": Kind(Text("CA of a demo", "演示用的 CA"), _is_demo_ca),
+}
+
+
 @click.command(
+    cls=Command,
     short_help="Two processes authenticate each other; every message explained.",
     epilog=examples("tlcp demo", "tlcp demo --ciphers ECDHE_SM4_CBC_SM3", "tlcp demo --out demo"),
 )
@@ -54,11 +75,12 @@ Facts = dict[str, Any]
 @click.option("--json", "as_json", is_flag=True, help="Print messages and facts as JSON.")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=WritesFolder(_FILES),
     metavar="DIR",
     help="Leave there what the client recorded: demo.pcapng with the keys inside for Wireshark, "
     "the report as text, JSON and a page, and the CA.",
 )
+@overwrite_option
 def demo(ciphers: str, as_json: bool, out: Path | None) -> int:
     """Run a server and a client, authenticate both, and explain every message.
 
@@ -96,14 +118,14 @@ def _prepare(folder: Path) -> Path:
         what = f"cannot make the folder {folder}: {error.strerror}"
         raise Failure(ExitCode.USAGE, what) from error
     recording = folder / "demo.pcapng"
-    for end in ("", *_ENDS):  # none of an earlier run shall be taken for one of this
+    for end in ("", *RESULTS):  # none of an earlier run shall be taken for one of this
         recording.with_name(recording.name + end).unlink(missing_ok=True)
     return recording
 
 
 def _tell(recording: Path, printer: Printer) -> None:
     """Say what is in the folder of ``--out``; the one for a person's eyes comes last."""
-    files = [recording, *(recording.with_name(recording.name + end) for end in _ENDS)]
+    files = [recording, *(recording.with_name(recording.name + end) for end in RESULTS)]
     printer.say("", "What the client recorded, with its keys:", style="bold")
     for file in files:
         if file.exists():
@@ -184,7 +206,7 @@ def _verified(facts: Facts) -> bool:
 
 
 def _run(folder: Path, suites: str, recording: Path | None = None) -> _Run:
-    authority = CertificateAuthority.create("TLCP demo root CA", lifetime_days=1)
+    authority = CertificateAuthority.create(_CA_NAME, lifetime_days=1)
     authority.save(folder)
     authority.issue_pair("demo server", _HOSTS, lifetime_days=1).save(folder, "server")
     authority.issue_pair("demo client", lifetime_days=1).save(folder, "client")

@@ -34,6 +34,15 @@ from tlcp.cli.options import examples, read_password
 from tlcp.cli.output import Printer
 from tlcp.cli.page_file import PageFile
 from tlcp.cli.pcapng import PcapngOut
+from tlcp.cli.places import (
+    CAPTURE,
+    PAGE,
+    Command,
+    Reads,
+    Writes,
+    WritesFolder,
+    overwrite_option,
+)
 from tlcp.inspect.captures import Capture, CaptureError, key_logs, open_capture
 from tlcp.inspect.exporting import DataExport
 from tlcp.inspect.farm import Farm, FarmError
@@ -44,7 +53,6 @@ from tlcp.x509.trust import TrustStore
 
 __all__ = ["inspect"]
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _LARGE = 8 << 20  # bytes of a file for which other processes are worth their start
 _OBJECTS_BETWEEN = 50_000  # new ones, between two searches for cycles
 
@@ -69,6 +77,7 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
 
 
 @click.command(
+    cls=Command,
     short_help="Decrypt, verify and explain the connections of a capture.",
     epilog=examples(
         "tlcp inspect capture.pcap --keylog keys.log --ca ca.crt",
@@ -79,31 +88,31 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
 )
 @click.argument(
     "file",
-    type=click.Path(allow_dash=True, path_type=Path),  # opening it tells more, in both languages
+    type=Reads(dash=True, dir_okay=True),  # opening it tells more, in both languages
     metavar="FILE|-",
 )
 @click.option(
     "--keylog",
-    type=_FILE,
+    type=Reads(),
     metavar="FILE",
     help="Key log with CLIENT_RANDOM lines. One inside a pcapng file is used without asking.",
 )
 @click.option(
     "--key",
-    type=_FILE,
+    type=Reads(),
     metavar="FILE",
     help="The server's encryption private key. It decrypts the ECC and RSA suites; the ECDHE "
     "suites need a key log.",
 )
 @click.option(
     "--key-password-file",
-    type=_FILE,
+    type=Reads(),
     metavar="FILE",
     help="The first line of FILE is the password of the key, if it is encrypted.",
 )
 @click.option(
     "--ca",
-    type=_FILE,
+    type=Reads(),
     metavar="FILE",
     help="PEM file with the CAs; without it no chain is checked.",
 )
@@ -121,13 +130,13 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
 )
 @click.option(
     "--pcapng",
-    type=_FILE,
+    type=Writes(CAPTURE),
     metavar="FILE",
     help="Write the capture again with the keys inside, so that Wireshark opens it decrypted.",
 )
 @click.option(
     "--html",
-    type=_FILE,
+    type=Writes(PAGE),
     metavar="FILE",
     help="Write one page, for a browser, that shows all of it. It holds the keys that are known.",
 )
@@ -142,7 +151,7 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
 )
 @click.option(
     "--export-data",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=WritesFolder(),
     metavar="DIR",
     help="Write all decrypted application data into files in DIR, which must be new or empty: "
     "conn-N.client.bin, conn-N.server.bin, and the bodies of HTTP messages.",
@@ -152,6 +161,7 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
     is_flag=True,
     help="Print the keys of each connection, too: whoever has them can read it.",
 )
+@overwrite_option
 def inspect(
     file: Path,
     keylog: Path | None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import click
 
 from tlcp.alerts import Text
 from tlcp.cli.output import JsonLines, Printer
+from tlcp.cli.places import KEY_LOG, TRACE, Reads, ReadsFolder, Writes, pair_files
 from tlcp.dialects import AUTO, DIALECTS, Dialect, dialect_named
 from tlcp.errors import ConfigError
 from tlcp.keylog import KeyLogFile
@@ -35,7 +35,6 @@ __all__ = [
     "read_password",
 ]
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _MAX_PORT = 65535
 
 _MOST_SECONDS = 1_000_000.0  # eleven days; sockets take no more than 24
@@ -206,11 +205,10 @@ class Common:
         Raises:
             ConfigError: it cannot be written.
         """
-        path = self.keylog or os.environ.get("SSLKEYLOGFILE")
-        if not path:
+        if self.keylog is None:
             return None
-        log = KeyLogFile(path)
-        printer.say(f"the keys go to {path}: whoever has that file can read everything")
+        log = KeyLogFile(self.keylog)
+        printer.say(f"the keys go to {self.keylog}: whoever has that file can read everything")
         return log
 
     def trace_log(self) -> JsonLines | None:
@@ -225,24 +223,24 @@ class Common:
 _OPTIONS = (
     click.option(
         "--pki",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=ReadsFolder(pair_files),
         help="Directory made by `tlcp pki`; trusts its ca.crt.",
     ),
     click.option("--name", help="Use NAME.sign.* and NAME.enc.* of the --pki directory."),
-    click.option("--ca", type=_FILE, help="PEM file with the CAs to trust."),
-    click.option("--sign-cert", type=_FILE, help="Signing certificate, CAs with it (PEM)."),
-    click.option("--sign-key", type=_FILE, help="Its private key."),
-    click.option("--enc-cert", type=_FILE, help="Encryption certificate (PEM)."),
-    click.option("--enc-key", type=_FILE, help="Its private key, or the CA's envelope with it."),
+    click.option("--ca", type=Reads(), help="PEM file with the CAs to trust."),
+    click.option("--sign-cert", type=Reads(), help="Signing certificate, CAs with it (PEM)."),
+    click.option("--sign-key", type=Reads(), help="Its private key."),
+    click.option("--enc-cert", type=Reads(), help="Encryption certificate (PEM)."),
+    click.option("--enc-key", type=Reads(), help="Its private key, or the CA's envelope with it."),
     click.option(
         "--bundle",
-        type=_FILE,
+        type=Reads(),
         metavar="FILE",
         help="Certificates and keys of this side in one file, PEM or PKCS#12, in any order.",
     ),
     click.option(
         "--key-password-file",
-        type=_FILE,
+        type=Reads(),
         metavar="FILE",
         help="The first line of FILE is the password of the keys, where they are encrypted.",
     ),
@@ -254,11 +252,14 @@ _OPTIONS = (
     ),
     click.option("--trace", is_flag=True, help="Explain every message on stderr."),
     click.option(
-        "--trace-to", type=_FILE, help="Write every message to this file, one JSON object a line."
+        "--trace-to",
+        type=Writes(TRACE),
+        help="Write every message to this file, one JSON object a line.",
     ),
     click.option(
         "--keylog",
-        type=_FILE,
+        type=Writes(KEY_LOG),
+        envvar="SSLKEYLOGFILE",
         help="Append the keys to this file, for Wireshark; SSLKEYLOGFILE does the same.",
     ),
     click.option(

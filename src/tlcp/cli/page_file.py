@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 
 from tlcp.alerts import Text
 from tlcp.cli.failures import ExitCode, Failure
 from tlcp.cli.output import Printer
+from tlcp.errors import ConfigError
 from tlcp.inspect.page import Page
 from tlcp.inspect.report import ConnectionReport
 from tlcp.inspect.steps import Lang
+from tlcp.inspect.writing import replacing
 from tlcp.reasons import reason_of
 
 __all__ = ["PageFile"]
@@ -53,25 +52,22 @@ class PageFile:
         """
         try:
             self._write(self._page.render())
+        except ConfigError:  # an OSError, too, as ssl's errors are
+            raise
         except OSError as error:
             raise self._failure(reason_of(error)) from error
         for text, style in self._words():
             talk.say(text.zh if lang == "zh" else text.en, style=style)
 
     def _write(self, text: str) -> None:
+        def mode() -> int:
+            return _SECRET if self._page.with_keys else _READABLE
+
         if self._path.exists() and not self._path.is_file():  # a device or a pipe
             self._path.write_text(text, "utf-8")
             return
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".page-", suffix=".html")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            Path(name).chmod(_SECRET if self._page.with_keys else _READABLE)
-            Path(name).replace(self._path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        with replacing(self._path, mode) as file:
+            file.write(text.encode())
 
     def _words(self) -> list[tuple[Text, str]]:
         page, warn = self._page, "bold yellow"

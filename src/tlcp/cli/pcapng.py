@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from tlcp.alerts import Text
-from tlcp.cli.language import usage
 from tlcp.inspect.report import ConnectionReport
 from tlcp.inspect.sources import Progress
 from tlcp.inspect.wireshark import command
-from tlcp.inspect.writing import add_secrets, create_private
+from tlcp.inspect.writing import add_secrets, replacing
 
 __all__ = ["PcapngOut"]
 
@@ -30,17 +28,9 @@ class PcapngOut:
     Args:
         path: what to write.
         source: the capture, None = standard input.
-
-    Raises:
-        click.UsageError: both are the same file.
     """
 
     def __init__(self, path: Path, source: Path | None) -> None:
-        if source is not None and path.exists() and path.samefile(source):
-            raise usage(
-                f"--pcapng: {path} is the capture itself; give another name",
-                f"--pcapng：{path} 就是抓包文件本身；请换一个文件名",
-            )
         self._path, self._source = path, source
         self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115
         self._lines: dict[str, None] = {}
@@ -70,7 +60,7 @@ class PcapngOut:
             source = cast("BinaryIO", self._spool)
         else:
             source = self._source
-        with self._spool, io.BufferedWriter(create_private(self._path)) as out:
+        with self._spool, replacing(self._path) as out:
             count = add_secrets(source, out, self._lines, progress)
         keys, show = len(self._lines), command(str(self._path), self._ports)
         connections = "1 connection" if keys == 1 else f"{keys} connections"

@@ -95,7 +95,7 @@ def init(
     ca.key is in the clear, mode 0600, unless --encrypt or --new-password-file is given: then
     whatever it signs asks for the password, or takes --key-password-file.
     """
-    force = keep(directory, _CA_FILES, force)
+    force = keep(directory, _CA_FILES, force, [new_password_file])
     password = new_password(encrypt, new_password_file)
     issued = sorted(path.name.removesuffix(".sign.crt") for path in directory.glob("*.sign.crt"))
     orphans = [name for name in issued if not is_kept(name)]
@@ -154,7 +154,9 @@ def intermediate(
     as_json: bool,
 ) -> None:
     """Make a CA in NEWDIR below the one in DIR; peers trust DIR/ca.crt, and see both."""
-    force = keep(new, _CA_FILES, force)
+    passwords = (key_password_file, new_password_file)
+    inputs = (*(directory / name for name in _CA_FILES), *passwords)
+    force = keep(new, _CA_FILES, force, inputs)
     password = new_password(encrypt, new_password_file)
     made = open_ca_to_sign(directory, key_password_file).issue_intermediate(
         new,
@@ -201,7 +203,8 @@ def issue(
 
     A server needs a --host for every name that clients will use; a client needs none.
     """
-    force = keep(directory, [f"{name}.{part}" for part in _PARTS if name != "ca"], force)
+    names = [f"{name}.{part}" for part in _PARTS if name != "ca"]
+    force = keep(directory, names, force, [key_password_file])
     authority = open_ca_to_sign(directory, key_password_file)
     pair, paths = authority.issue_pair(
         name,

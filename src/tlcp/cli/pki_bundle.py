@@ -71,7 +71,8 @@ def bundle(
     trusted = _trusted(ca or directory / "ca.crt")
     password = _password(stack, password_file)
     made = make_bundle(stack, name, pair, trusted, out, password)
-    force = keep(out, made.files, force)
+    inputs = (sign_crt, sign_key, enc_crt, enc_key, directory / "ca.crt", ca, password_file)
+    force = keep(out, made.files, force, inputs)
     paths = write_files(out, made.files, force=force)
     if as_json:
         files = {path.name: str(path) for path in paths}

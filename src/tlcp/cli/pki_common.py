@@ -14,6 +14,7 @@ import click
 from tlcp.alerts import Text
 from tlcp.cli.options import read_password
 from tlcp.cli.output import Printer
+from tlcp.cli.places import Reads, Writes, refuse_inputs
 from tlcp.errors import ConfigError
 from tlcp.pki.directory import CADirectory
 from tlcp.reasons import reason_of
@@ -23,6 +24,7 @@ __all__ = [
     "DAYS",
     "DIRECTORY",
     "FILE",
+    "OUT",
     "as_json_option",
     "ca_password_option",
     "encryption_options",
@@ -37,7 +39,8 @@ __all__ = [
 ]
 
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = Reads()
+OUT = Writes(None)  # ``keep`` sees to what is there
 DAYS = click.IntRange(min=1, max=36500)
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
@@ -117,20 +120,26 @@ def open_ca_to_sign(directory: Path, password_file: Path | None) -> CADirectory:
     return replace(authority, password=password)
 
 
-def keep(directory: Path, names: Iterable[str], force: bool) -> bool:
+def keep(
+    directory: Path, names: Iterable[str], force: bool, inputs: Iterable[Path | None] = ()
+) -> bool:
     """Whether files may be replaced: as ``--force`` says, or who sits at the terminal.
 
     Args:
         directory: where they are to go.
         names: of the files.
         force: what was said on the command line.
+        inputs: what they are made of, which nobody may write over.
 
     Returns:
         True if those that are there may be replaced; False if none is there.
 
     Raises:
+        Failure: one of them is an input.
         ConfigError: some are there, and nobody allows it.
     """
+    names = tuple(names)
+    refuse_inputs(directory, names, inputs)
     present = [str(directory / name) for name in names if (directory / name).exists()]
     if force or not present:
         return force

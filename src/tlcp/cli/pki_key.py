@@ -16,6 +16,7 @@ from tlcp.cli.options import examples, read_password
 from tlcp.cli.output import Printer
 from tlcp.cli.pki_common import (
     FILE,
+    OUT,
     as_json_option,
     force_option,
     keep,
@@ -23,6 +24,7 @@ from tlcp.cli.pki_common import (
     read_file,
     report,
 )
+from tlcp.cli.places import Command
 from tlcp.crypto.envelope import envelope_point, open_envelope, seal_envelope
 from tlcp.crypto.keyfile import SoftwareKey, dump_private_key
 from tlcp.crypto.pbes2 import CIPHER_NAMES, PRF_NAMES, Protection
@@ -68,6 +70,7 @@ class _Found:
 
 
 @click.command(
+    cls=Command,
     short_help="Tell what a key file is; convert keys.",
     epilog=examples(
         "tlcp pki key pki/server.*",
@@ -79,7 +82,7 @@ class _Found:
 @click.argument("files", type=FILE, nargs=-1, required=True, metavar="FILE...")
 @click.option("--key-password-file", type=FILE, help="File whose first line opens the FILEs.")
 @click.option("--to", "form", type=click.Choice(_FORMS), help="Write the keys in this form.")
-@click.option("--out", type=FILE, help="Where to; mode 0600.")
+@click.option("--out", type=OUT, help="Where to; mode 0600.")
 @click.option("--encrypt", is_flag=True, help="Encrypt; asks for the new password.")
 @click.option("--new-password-file", type=FILE, help="Encrypt under the first line of this file.")
 @click.option("--cipher", type=click.Choice(CIPHER_NAMES), help="Default: aes-256-cbc.")

@@ -63,7 +63,7 @@ def csr(
     opens.
     """
     written = (f"{name}.csr",) if key_file else (f"{name}.csr", f"{name}.sign.key")
-    force = keep(directory, written, force)
+    force = keep(directory, written, force, [key_file])
     names_of_hosts(hosts)  # what the CA would refuse is not asked for
     key = load_private_key(read_file(key_file)) if key_file else SM2PrivateKey.generate()
     request = build_csr(
@@ -125,7 +125,10 @@ def sign(
     except ConfigError as error:
         raise ConfigError(f"{request}: {error}") from error
     force = keep(
-        directory, [f"{name}.{part}" for part in ("sign.crt", "enc.crt", "enc.envelope")], force
+        directory,
+        [f"{name}.{part}" for part in ("sign.crt", "enc.crt", "enc.envelope")],
+        force,
+        [request, key_password_file],
     )
     paths = authority.sign_request(asked, name, hosts or None, lifetime_days=days, force=force)
     sign_cert, enc_cert = (load_pem_certificates(read_file(path))[0] for path in paths[:2])

@@ -14,6 +14,7 @@ from tlcp.cli.pki_common import (
     DAYS,
     DIRECTORY,
     FILE,
+    OUT,
     as_json_option,
     ca_password_option,
     keep,
@@ -23,6 +24,7 @@ from tlcp.cli.pki_common import (
     read_file,
     report,
 )
+from tlcp.cli.places import Command, ReadsFolder, ca_files
 from tlcp.errors import ConfigError
 from tlcp.pki.crl import REASONS
 from tlcp.pki.files import write_files
@@ -114,18 +116,19 @@ def crl(directory: Path, days: int, key_password_file: Path | None, as_json: boo
 
 
 @click.command(
+    cls=Command,
     short_help="Answer OCSP: a file to staple, or for a request.",
     epilog=examples(
         "tlcp pki ocsp mypki server --out server.ocsp",
         "tlcp pki ocsp mypki --request request.der --out response.der",
     ),
 )
-@click.argument("directory", type=DIRECTORY, metavar="DIR")
+@click.argument("directory", type=ReadsFolder(ca_files), metavar="DIR")
 @click.argument("names", nargs=-1, metavar="[NAME|SERIAL]...")
 @click.option(
     "--request", type=FILE, metavar="FILE", help="Answer this OCSP request (DER), its nonce too."
 )
-@click.option("--out", type=FILE, required=True, metavar="FILE", help="The response, DER.")
+@click.option("--out", type=OUT, required=True, metavar="FILE", help="The response, DER.")
 @click.option(
     "--days", type=DAYS, default=7, show_default=True, help="How long it may be relied upon."
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from tlcp.inspect.report import ConnectionReport
 from tlcp.inspect.secrets import Secrets
 from tlcp.inspect.steps import Lang
 from tlcp.inspect.text import lines
-from tlcp.inspect.writing import create_private
+from tlcp.inspect.writing import replacing
 from tlcp.x509.trust import TrustStore
 
 __all__ = ["write_results"]
@@ -44,8 +43,8 @@ def write_results(
     text, document, html = (capture.with_name(capture.name + end) for end in ends)
     page = Page(capture.name, lang=lang)
     with (
-        io.BufferedWriter(create_private(text)) as told,
-        io.BufferedWriter(create_private(document)) as data,
+        replacing(text) as told,
+        replacing(document) as data,
         open_capture(capture) as packets,
     ):
 
@@ -64,7 +63,7 @@ def write_results(
         if not totals.shown:
             told.write(_NOTHING[lang].encode())
         data.write(b"\n]\n" if totals.shown else b"[]\n")
-    with io.BufferedWriter(create_private(html)) as shown:
+    with replacing(html) as shown:
         shown.write(page.render().encode())
     return [text, document, html]
 

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import click
 
 from tlcp.cli.output import Printer
+from tlcp.cli.places import ReadsFolder
 from tlcp.context.ocsp_fetch import fetch_ocsp
 from tlcp.errors import CertificateVerifyError, ConfigError
 from tlcp.x509.crl import load_crls
@@ -96,7 +97,7 @@ def read_ocsp_response(file: Path | None, identity: Identity | None, printer: Pr
 _OPTIONS = (
     click.option(
         "--crl",
-        type=click.Path(path_type=Path),
+        type=ReadsFolder(file_okay=True),
         multiple=True,
         metavar="PATH",
         help="Refuse certificates that these revocation lists name: files or directories, PEM or "

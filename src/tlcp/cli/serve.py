@@ -21,6 +21,15 @@ from tlcp.cli.failures import ExitCode, Failure, as_failure
 from tlcp.cli.options import SECONDS, Address, Common, common_options, examples, parse_address
 from tlcp.cli.output import JsonLines, Printer
 from tlcp.cli.peers import how_resumed, peer_line
+from tlcp.cli.places import (
+    CAPTURE,
+    RESULTS,
+    Command,
+    Reads,
+    ReadsFolder,
+    Writes,
+    overwrite_option,
+)
 from tlcp.cli.recording import CAPTURE_HELP, finish, record
 from tlcp.cli.relay import complete, part
 from tlcp.cli.revocation import RevocationOptions, read_ocsp_response, revocation_options
@@ -45,6 +54,7 @@ _BREATH_S = 0.05  # between attempts when the system has no descriptors or threa
 
 
 @click.command(
+    cls=Command,
     short_help="A server for many clients: echoes, or serves files.",
     epilog=examples(
         "tlcp serve localhost:4433 --pki mypki --name server",
@@ -63,7 +73,7 @@ _BREATH_S = 0.05  # between attempts when the system has no descriptors or threa
 )
 @click.option(
     "--www",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=ReadsFolder(exists=True),
     metavar="DIR",
     help="Serve the files of DIR over HTTP/1.1 instead of echoing.",
 )
@@ -71,7 +81,7 @@ _BREATH_S = 0.05  # between attempts when the system has no descriptors or threa
 @revocation_options
 @click.option(
     "--ocsp-response",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Reads(),
     metavar="FILE",
     help="Staple this OCSP response (DER, of `tlcp pki ocsp`) for clients that ask.",
 )
@@ -84,10 +94,11 @@ _BREATH_S = 0.05  # between attempts when the system has no descriptors or threa
 )
 @click.option(
     "--capture",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Writes(CAPTURE, beside=RESULTS),
     metavar="FILE",
     help=CAPTURE_HELP,
 )
+@overwrite_option
 @click.option("--verbose", "-v", is_flag=True, help="Tell also what each client looks like.")
 @click.option(
     "--max-clients",

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from tlcp.cli.output import Printer
+from tlcp.cli.places import Writes
 from tlcp.sessions.redis_store import RedisStore
 from tlcp.sessions.session import SessionStore, TicketKeys
 from tlcp.sessions.store import MemoryStore
@@ -90,7 +91,7 @@ _OPTIONS = (
     click.option(
         "--ticket-keys",
         "ticket_keys_file",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=Writes(None, beside={".lock": None}),
         metavar="FILE",
         help="Give session tickets; keys in this file, for several servers of one machine.",
     ),

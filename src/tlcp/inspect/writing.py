@@ -7,10 +7,13 @@ Spec: draft-ietf-opsawg-pcapng 4.1, 4.2, 4.3, 4.7; draft-ietf-opsawg-pcap 4
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import stat
 import struct
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,7 +30,7 @@ from tlcp.inspect.captures import (
 from tlcp.inspect.sources import CaptureError, Progress, Source
 from tlcp.reasons import reason_of
 
-__all__ = ["LINK_RAW", "PcapngWriter", "add_secrets", "create_private"]
+__all__ = ["LINK_RAW", "PcapngWriter", "add_secrets", "create_private", "replacing"]
 
 LINK_RAW = 101  # the IP header comes first
 _SECTION, _INTERFACE, _STATISTICS, _ENHANCED, _SECRETS = 0x0A0D0D0A, 1, 5, 6, 10
@@ -53,12 +56,7 @@ def create_private(path: str | os.PathLike[str]) -> BinaryIO:
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         if os.path.islink(path):
-            raise ConfigError.told(
-                Text(
-                    f"{path} is a symbolic link: name the file that it leads to",
-                    f"{path} 是符号链接：请给出它所指向的文件",
-                )
-            )
+            raise _is_link(path)
         file = os.open(path, flags, 0o600)
         try:
             if stat.S_ISREG(os.fstat(file).st_mode):
@@ -71,10 +69,56 @@ def create_private(path: str | os.PathLike[str]) -> BinaryIO:
     except ConfigError:  # an OSError, too, as ssl's errors are
         raise
     except OSError as error:
-        why = reason_of(error)
-        raise ConfigError.told(
-            Text(f"cannot write {path}: {why.en}", f"无法写入 {path}：{why.zh}")
-        ) from error
+        raise _not_written(path, error) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: Callable[[], int] = lambda: 0o600) -> Iterator[BinaryIO]:
+    """A file that takes its place when the block has ended well, whole, or else not at all.
+
+    A device or a pipe is written as it is.
+
+    Args:
+        path: where it goes; no symbolic link, which somebody else may have put there.
+        mode: of the file, asked for at the end.
+
+    Raises:
+        ConfigError: it cannot be written there.
+        OSError: writing failed.
+    """
+    if path.exists() and not path.is_file():
+        with io.BufferedWriter(create_private(path)) as out:
+            yield out
+        return
+    if path.is_symlink():
+        raise _is_link(path)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tlcp-", suffix=path.suffix)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+        os.chmod(name, mode())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _is_link(path: str | os.PathLike[str]) -> ConfigError:
+    return ConfigError.told(
+        Text(
+            f"{path} is a symbolic link: name the file that it leads to",
+            f"{path} 是符号链接：请给出它所指向的文件",
+        )
+    )
+
+
+def _not_written(path: str | os.PathLike[str], error: OSError) -> ConfigError:
+    why = reason_of(error)
+    return ConfigError.told(Text(f"cannot write {path}: {why.en}", f"无法写入 {path}：{why.zh}"))
 
 
 class PcapngWriter:
