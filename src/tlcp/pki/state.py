@@ -95,9 +95,8 @@ def changing(folder: Path, password: bytes | None = None) -> Iterator[Change]:
         index, before = _read_index(folder, certificate)
         change = Change(certificate, index, folder, _password=password, _loaded=loaded)
         yield change
-        after = index.dump()
-        if change.files or after != before:
-            commit(folder, {INDEX: after, **change.files})
+        if change.files or index != before:
+            commit(folder, {INDEX: index.dump(), **change.files})
 
 
 def _key_is_encrypted(folder: Path) -> bool:
@@ -117,16 +116,17 @@ def _certificate(folder: Path) -> Certificate:
         raise ConfigError(f"no CA in {folder}: cannot read {path}: {error.strerror}") from error
 
 
-def _read_index(folder: Path, certificate: Certificate) -> tuple[Index, bytes]:
-    """The index, and what is in its file."""
+def _read_index(folder: Path, certificate: Certificate) -> tuple[Index, Index | None]:
+    """The index to change, and as it is in its file; None if there is no file."""
     path = folder / INDEX
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return _adopt(folder, certificate), b""
+        return _adopt(folder, certificate), None
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    return Index.load(data, str(path), certificate), data
+    index = Index.load(data, str(path), certificate)
+    return index, index.copy()
 
 
 def _adopt(folder: Path, own: Certificate) -> Index:

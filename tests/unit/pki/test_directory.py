@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -315,6 +316,28 @@ def test_a_damaged_index_is_said_and_not_overwritten(ca: CADirectory, damage: by
     with pytest.raises(ConfigError, match=r"ca\.json.*damaged"):
         ca.issue_pair("server", now=NOW)
     assert (ca.path / "ca.json").read_bytes() == damage
+
+
+def test_looking_does_not_write_and_other_layouts_are_read(ca: CADirectory) -> None:
+    """An index of an earlier version, or one that was put in order by hand."""
+    ca.issue_pair("server", now=NOW)
+    ca.issue_pair("client", common_name='a}, {"b', now=NOW)  # looks like the end of an entry
+    ca.revoke("client", "superseded", now=NOW)
+    path = ca.path / "ca.json"
+    data = path.read_bytes()
+    assert len(data.splitlines()) == len(ca.issued) + 2  # a line for each
+    issued, value = ca.issued, json.loads(data)
+    for layout in (json.dumps(value, indent=1).encode() + b"\n", json.dumps(value).encode()):
+        path.write_bytes(layout)
+        assert CADirectory.open(ca.path).issued == issued
+        assert ca.revoke("client", now=NOW) == ()
+        assert path.read_bytes() == layout
+    ca.revoke("server", now=NOW)
+    assert json.loads(path.read_bytes())["issued"][2:] == value["issued"][2:]
+
+
+def test_an_index_of_nothing_is_json(ca: CADirectory) -> None:
+    assert json.loads((ca.path / "ca.json").read_bytes())["issued"] == []
 
 
 def test_an_index_of_another_ca_is_not_taken(ca: CADirectory) -> None:
