@@ -10,6 +10,7 @@ this looks at the whole, Python included, as somebody near by could.
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Sequence
 from random import Random
@@ -46,6 +47,8 @@ def run(*, long: bool, tell: Tell) -> Result:
         "machine for a while does not fail the test, and what is always there cannot pass",
         "what is planted is three times the bound, in the same path, and must be found in the same "
         "run: the claim is that a difference of that size does not go unnoticed, and no more",
+        f"the load meanwhile was {os.getloadavg()[1]:.1f} on {os.cpu_count()} processors: what is "
+        "above their number is other work",
         "|t| is the largest over all times and over those below six percentiles. dudect calls more "
         "than 4.5 a hint and more than 10 a leak; with many samples a nanosecond is enough, so it "
         "is told and not bounded",
