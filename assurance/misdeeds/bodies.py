@@ -9,13 +9,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 from assurance.adversary_peer import CCS_NAME
-from assurance.misdeed import DECODE, FINE, Misdeed, Role, Sweep, edited
+from assurance.misdeed import (
+    DECODE,
+    FINE,
+    UNEXPECTED,
+    Expected,
+    Misdeed,
+    Role,
+    Sweep,
+    edited,
+)
 from assurance.misdeeds.order import PLACES, setting
 
 _ALWAYS = (-1, -2, -3, -4)
 _HEADER = 4
+_HELLOS = ("ClientHello", "ServerHello")
 
 
 def misdeeds() -> Iterator[Misdeed]:
@@ -25,8 +37,13 @@ def misdeeds() -> Iterator[Misdeed]:
             continue
         for keep in _always(kind, name):
             yield _kept(role, kind, name, keep)
-        if name == "ClientHello":  # it is a good one
-            yield _row(role, kind, name, "without-extensions", lambda b: b[: _extensions_at(b)])
+        if name == "ClientHello":  # it is a good one; the session was for a name
+            yield _bare(role, kind, name, FINE, continues=False)
+        if name == "ServerHello" and kind in (
+            "renewed",
+            "new-ticket",
+        ):  # it promises none
+            yield _bare(role, kind, name, UNEXPECTED)
         for more in (1, 2, 3, 100, 16000):
             yield _row(role, kind, name, f"and-{more}-bytes", _longer(more))
 
@@ -41,7 +58,7 @@ def sweeps() -> Iterator[Sweep]:
 def _everywhere(role: Role, kind: str, name: str, raw: bytes) -> Iterator[Misdeed]:
     body = raw[_HEADER:]
     half = len(body) // 2
-    whole = _extensions_at(body) if name == "ClientHello" else None  # as good a hello
+    whole = _extensions_at(name, body) if name in _HELLOS else None  # as good a hello
     for keep in (*range(half + 1), *range(-1, half - len(body), -1)) if body else ():
         if keep not in _always(kind, name) and keep % len(body) != whole:
             yield _kept(role, kind, name, keep)
@@ -63,18 +80,23 @@ def _longer(more: int) -> Callable[[bytes], bytes]:
     return lambda body: body + b"\xff" * more
 
 
+def _bare(role: Role, kind: str, name: str, end: Expected, **more: Any) -> Misdeed:
+    """A hello without its extensions."""
+    row = _row(role, kind, name, "without-extensions", lambda b: b[: _extensions_at(name, b)])
+    return replace(row, end=end, **more)
+
+
 def _row(role: Role, kind: str, name: str, how: str, change: Callable[[bytes], bytes]) -> Misdeed:
-    good = how == "without-extensions"
     return Misdeed(
         f"{role}/{kind}/body/{name}-{how}", "6.4.5", role,
-        edited(name, lambda _, body: change(body)), FINE if good else DECODE,
-        continues=False if good else None,  # the session was for a name
-        **setting(role, kind),
+        edited(name, lambda _, body: change(body)), DECODE, **setting(role, kind),
     )  # fmt: skip
 
 
-def _extensions_at(body: bytes) -> int:
-    """Where a ClientHello's extensions begin."""
+def _extensions_at(name: str, body: bytes) -> int:
+    """Where a hello's extensions begin, or would."""
     at = 34 + 1 + body[34]
+    if name == "ServerHello":
+        return at + 2 + 1
     at += 2 + int.from_bytes(body[at : at + 2], "big")
     return at + 1 + body[at]
