@@ -207,7 +207,8 @@ class Decryptor:
         cost = len(record.fragment) + _TRY_BYTES
         if self._tries_left <= 0 or spare.spare_bytes < cost:
             return Opening(None, first, Integrity.UNKNOWN, _TOO_MANY_GAPS)
-        wanted = min(lost // _SMALLEST_PROTECTED + 1, _MOST_TRIES)
+        most = lost // _SMALLEST_PROTECTED + 1  # records that can be missing
+        wanted = min(most, _MOST_TRIES)
         tries = 1 + min(wanted, self._tries_left, spare.spare_bytes // cost)
         self._tries_left -= tries - 1
         for sequence in range(first, first + tries):
@@ -221,6 +222,8 @@ class Decryptor:
         if first < _MOST_TRIES:
             self._restart(record.sender, first + 1)
             self._tries_left -= first + 1
+        if tries <= most:
+            return Opening(None, first, Integrity.UNKNOWN, _TOO_MANY_GAPS)
         return Opening(None, first, Integrity.FAILS, _failed(first, lost))
 
     def _logged(self) -> bool:

@@ -146,13 +146,14 @@ class Dissector:
 
     def _gap(self, side: Side, lost: int) -> None:
         self._note(side, "gap", f"{lost} bytes are missing", f"缺少 {lost} 字节")
-        side.lost += lost
         buffered = len(side.buffer)
+        side.lost += lost + buffered  # what is left of a record is lost with it
         if side.skip:
             rest = side.skip
         elif side.synced and buffered >= HEADER_BYTES:
             rest = HEADER_BYTES + HEADER.unpack_from(side.buffer)[2] - buffered
             self._cut_short(side, rest)
+            side.lost += max(rest - lost, 0)
         else:
             rest = 0
         if not side.protected:

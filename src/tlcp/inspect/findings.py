@@ -360,8 +360,8 @@ def _pair_rules(sign: x509.Certificate, enc: x509.Certificate, sender: Sender) -
 
 
 def _client_authentication(view: HandshakeView) -> Iterator[Finding]:
-    if view.resumed or view.suite is None:
-        return
+    if view.resumed or view.suite is None or view.something_lost:
+        return  # what was not seen may have been sent
     request, sent = view.find(CertificateRequest), view.ders("client")
     if view.suite.key_exchange is KeyExchangeKind.ECDHE and view.finished and not sent:
         text = Text(

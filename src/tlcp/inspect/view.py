@@ -132,13 +132,28 @@ class HandshakeView:
         }
         return seen | closed == {"client", "server"}
 
+    @property
+    def something_lost(self) -> bool:
+        """Whether bytes of a side are missing before its Finished, which may stay closed.
+
+        Of a message that was not seen nobody knows then whether it was sent. The two directions
+        are not in step in a capture that has gaps, so each is looked at by itself.
+        """
+        first: dict[Sender, int] = {}
+        for notice in self.dissection.notices:
+            if notice.rule in INCOMPLETE:
+                first.setdefault(notice.sender, notice.number)
+        for sender, number in first.items():
+            closed = (r.number for r in self.protected[sender] if r.content_type == _HANDSHAKE)
+            finished = next(closed, None)
+            if finished is None or number < finished:
+                return True
+        return False
+
     def _whole(self) -> bool:
         if self.hello is None or self.answer is None:
             return False
-        if not self.dissection.notices:
-            return True
-        last = max((p.record for m in self.ordered for p in m.parts), default=0)
-        return not any(n.rule in INCOMPLETE and n.number < last for n in self.dissection.notices)
+        return not self.something_lost
 
 
 def _in_order(messages: Sequence[Message], *, resumed: bool) -> list[Message]:

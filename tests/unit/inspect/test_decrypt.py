@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.captured import (
+    Piece,
     captures,
     connections,
     examine_all,
@@ -122,6 +123,44 @@ def test_behind_lost_records_the_sequence_is_found_again(name: str) -> None:
     report = examine_pieces(pieces, secrets_of(name))
     last = [r for r in report.dissection.records if r.sender == "client"][-1]
     assert (last.sequence, last.integrity) == (3, Integrity.HOLDS)
+
+
+def without(pieces: list[Piece], holes: dict[int, range]) -> list[Piece]:
+    """Pieces of which these bytes did not come; what follows says how many are missing."""
+    left, lost = list[Piece](), {0: 0, 1: 0}
+    for place, piece in enumerate(pieces):
+        hole = holes.get(place, range(len(piece.data), len(piece.data)))
+        for data, missing in ((piece.data[: hole.start], len(hole)), (piece.data[hole.stop :], 0)):
+            if data:
+                left.append(piece._replace(data=data, lost=lost[piece.sender]))
+                lost[piece.sender] = 0
+            lost[piece.sender] += missing
+    return left
+
+
+@pytest.mark.parametrize("name", ["tassl-ecc-gcm", "tongsuo-ecc-cbc"])
+def test_records_of_which_a_part_is_lost_count_as_lost(name: str) -> None:
+    """Few bytes are missing, and yet two sequence numbers."""
+    pieces = next(connections(name))
+    places = [i for i, p in enumerate(pieces) if p.sender == 0 and p.data[0] == 23][:2]
+    report = examine_pieces(without(pieces, {i: range(9, 12) for i in places}), secrets_of(name))
+    last = [r for r in report.dissection.records if r.sender == "client"][-1]
+    assert (last.sequence, last.integrity) == (3, Integrity.HOLDS)
+
+
+@pytest.mark.parametrize("name", captures())
+def test_what_is_lost_is_not_called_wrong(name: str) -> None:
+    """Each record, whole or in part: nothing fails, and no absence is an error, for want of it."""
+    for pieces in connections(name):
+        whole = examine_pieces(pieces, secrets_of(name))
+        for place, piece in enumerate(pieces):
+            for hole in (range(len(piece.data)), range(7, len(piece.data) - 3)):
+                report = examine_pieces(without(pieces, {place: hole}), secrets_of(name))
+                checks = {check.rule: check.result.value for check in report.checks}
+                assert "fails" not in checks.values(), (place, checks)
+                # one that says that a message was not sent is true in the whole only
+                found = {"one-way", "ecdhe-without-client"} & {*rules(report)}
+                assert found <= {*rules(whole)}, place
 
 
 @pytest.mark.parametrize("name", ["tongsuo-ecc-cbc", "tongsuo-ecdhe-gcm", "tassl-ecc-cbc"])
