@@ -6,10 +6,12 @@ Spec: GB/T 38636-2020 6.4.5; where stacks depart from it is said at each quirk
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-__all__ = ["MOST_NAMED", "STACK_NAMES", "Quirk", "QuirkText", "likely_stacks"]
+from tlcp.alerts import Text
+
+__all__ = ["MOST_NAMED", "STACK_NAMES", "Quirk", "QuirkText", "likely_stacks", "stacks_text"]
 
 #: stacks; where more are possible, that tells nothing
 MOST_NAMED: Final = 3
@@ -33,15 +35,21 @@ STACK_NAMES: Final = {
 
 
 class QuirkText(NamedTuple):
-    """What was seen, in English and Chinese, and the stacks that are known for it."""
+    """What was seen, in English and Chinese, and the stacks that are known for it.
+
+    Attributes:
+        absence: whether something was *not* seen, which other settings can bring about in any
+            stack: alone it names none.
+    """
 
     en: str
     zh: str
     stacks: frozenset[str]
+    absence: bool = False
 
 
-def _text(en: str, zh: str, stacks: str) -> QuirkText:
-    return QuirkText(en, zh, frozenset(stacks.split()))
+def _text(en: str, zh: str, stacks: str, *, absence: bool = False) -> QuirkText:
+    return QuirkText(en, zh, frozenset(stacks.split()), absence)
 
 
 class Quirk(enum.Enum):
@@ -69,7 +77,10 @@ class Quirk(enum.Enum):
         "numbers the SM2 curve neither 41 nor 0", "SM2 曲线编号既非 41 也非 0", "old-gateway"
     )
     NO_CA_NAMES = _text(
-        "asks for a client certificate and names no CA", "请求客户端证书但不列 CA 名称", "openhitls"
+        "asks for a client certificate and names no CA",
+        "请求客户端证书但不列 CA 名称",
+        "openhitls",
+        absence=True,
     )
     TYPES_RSA_FIRST = _text(
         "certificate types 1 and 64", "证书类型为 1 和 64", "tongsuo tassl gotlcp"
@@ -85,7 +96,28 @@ class Quirk(enum.Enum):
     )
     SERVER_NAME_ANSWERED = _text("answers server_name", "应答 server_name", "gmssl gotlcp")
     # of clients
-    NO_EXTENSIONS = _text("sends no extension", "不发任何扩展", "gmssl-3.1")
+    NO_EXTENSIONS = _text(
+        "sends no extension",
+        "不发任何扩展",
+        "gmssl-3.1 gmssl-3.3 gmssl-2 old-gateway tongsuo tlcp",
+        absence=True,
+    )
+    CBC_ALONE = _text(
+        "offers ECC_SM4_CBC_SM3 alone",
+        "只提供 ECC_SM4_CBC_SM3",
+        "gmssl-3.1 old-gateway tlcp",
+        absence=True,
+    )
+    PLAIN_OFFER = _text(
+        "offers ECC before ECDHE and GCM before CBC, without 00FF, signature algorithms or ticket",
+        "套件先 ECC 后 ECDHE、先 GCM 后 CBC，不含 00FF，不列签名算法，不请求票据",
+        "tlcp",  # gotlcp, of the same order, lists algorithms; Kona asks for a ticket
+    )
+    OFFER_WITH_TICKET = _text(
+        "offers ECC before ECDHE and GCM before CBC, without 00FF or signature algorithms",
+        "套件先 ECC 后 ECDHE、先 GCM 后 CBC，不含 00FF，不列签名算法",
+        "tlcp kona",
+    )
     SCSV = _text(
         "sends 00FF among its suites", "套件列表含 00FF", "tongsuo tassl openhitls gmssl-2"
     )
@@ -105,7 +137,10 @@ class Quirk(enum.Enum):
         "gmssl-3.3",
     )
     SINGLE_CERTIFICATE = _text(
-        "sends one certificate instead of a pair", "只发一张证书而非一对", "gmssl-3.3 gmssl-3.1"
+        "sends one certificate instead of a pair",
+        "只发一张证书而非一对",
+        "gmssl-3.3 gmssl-3.1",
+        absence=True,
     )
     # of either
     ENC_LAST = _text("sends its encryption certificate last", "加密证书放在最后", "old-tassl")
@@ -126,10 +161,26 @@ class Quirk(enum.Enum):
 
 
 def likely_stacks(quirks: Iterable[Quirk]) -> tuple[str, ...]:
-    """The stacks that most of these quirks point to, likeliest first; empty if none does."""
+    """The stacks that most of these quirks point to; empty if none does, or one absence alone."""
     votes: dict[str, int] = {}
+    told: dict[str, int] = {}  # what was seen counts twice here, what was not seen once
     for quirk in quirks:
         for stack in quirk.value.stacks:
             votes[stack] = votes.get(stack, 0) + 1
+            told[stack] = told.get(stack, 0) + (1 if quirk.value.absence else 2)
     most = max(votes.values(), default=0)
-    return tuple(sorted(stack for stack, count in votes.items() if count == most))
+    return tuple(sorted(s for s, count in votes.items() if count == most and told[s] > 1))
+
+
+def stacks_text(stacks: Sequence[str]) -> Text | None:
+    """What is said of likely stacks, after "the peer"; None where they are too many or none.
+
+    Args:
+        stacks: as ``likely_stacks`` gives them.
+    """
+    if not 0 < len(stacks) <= MOST_NAMED:
+        return None
+    names = [STACK_NAMES.get(stack, stack) for stack in stacks]
+    if len(names) == 1:
+        return Text(f"looks like {names[0]}", f"像是 {names[0]}")
+    return Text(f"could be any of: {', '.join(names)}", f"可能是以下之一：{'、'.join(names)}")

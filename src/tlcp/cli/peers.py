@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tlcp.dialects import Dialect
 from tlcp.events import HandshakeCompleted
-from tlcp.quirks import MOST_NAMED, STACK_NAMES, Quirk, likely_stacks
+from tlcp.quirks import STACK_NAMES, Quirk, likely_stacks, stacks_text
 
 __all__ = [
     "dialect_line",
@@ -30,15 +30,16 @@ def looks_like(quirks: Iterable[Quirk]) -> tuple[str, ...]:
 
 def peer_line(quirks: tuple[Quirk, ...]) -> str:
     """For a log: the likely stacks and the quirks, in one line."""
-    stacks = looks_like(quirks)
-    what = " or ".join(stacks) if 0 < len(stacks) <= MOST_NAMED else "no stack in particular"
-    return f"looks like {what}; quirks: {'; '.join(one.en for one in quirks) or 'none seen'}"
+    stacks = stacks_text(likely_stacks(quirks))
+    seen = f"quirks: {'; '.join(one.en for one in quirks) or 'none seen'}"
+    return seen if stacks is None else f"{stacks.en}; {seen}"
 
 
 def quirk_rows(quirks: tuple[Quirk, ...]) -> Iterator[tuple[str, str]]:
     """Names and values for a person: the likely stacks, then each quirk on a line."""
-    if 0 < len(stacks := looks_like(quirks)) <= MOST_NAMED:
-        yield "looks like", " or ".join(stacks)
+    if (stacks := stacks_text(likely_stacks(quirks))) is not None:
+        label = "looks like" if len(looks_like(quirks)) == 1 else "could be"
+        yield label, stacks.en.removeprefix(label).lstrip()
     for place, quirk in enumerate(quirks):
         yield "" if place else "quirks", quirk.en
     if not quirks:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from tlcp.handshake.offer import RENEGOTIATION_SCSV
 from tlcp.quirks import Quirk
 from tlcp.registry import ExtensionType
+from tlcp.suites import DEFAULT_SUITES, ECC_SM4_CBC_SM3
 from tlcp.wire.bodies import CURVE_SM2
 from tlcp.wire.extensions import find_extension
 from tlcp.wire.messages import CertificateRequest, ClientHello, ServerHello
@@ -17,6 +18,9 @@ from tlcp.wire.messages import CertificateRequest, ClientHello, ServerHello
 __all__ = ["client_hello_quirks", "curve_quirks", "request_quirks", "server_hello_quirks"]
 
 _DOWNGRADE_SENTINELS = (b"DOWNGRD\x00", b"DOWNGRD\x01")  # RFC 8446 4.1.3
+_PLAIN = tuple(tuple(suite.id for suite in DEFAULT_SUITES[:count]) for count in (2, 4))
+_CBC_ALONE = (ECC_SM4_CBC_SM3.id,)
+_GROUPS_AND_ALGORITHMS = {ExtensionType.SUPPORTED_GROUPS, ExtensionType.SIGNATURE_ALGORITHMS}
 _TYPES = {b"\x01\x40": Quirk.TYPES_RSA_FIRST, b"\x40\x40": Quirk.TYPES_REPEATED}
 
 
@@ -26,8 +30,14 @@ def client_hello_quirks(hello: ClientHello) -> Iterator[Quirk]:
         yield Quirk.NO_EXTENSIONS
     if RENEGOTIATION_SCSV in hello.cipher_suites:
         yield Quirk.SCSV
-    if find_extension(hello.extensions, ExtensionType.SESSION_TICKET) is not None:
+    ticket = find_extension(hello.extensions, ExtensionType.SESSION_TICKET) is not None
+    if ticket:
         yield Quirk.ASKS_TICKET
+    if hello.cipher_suites == _CBC_ALONE:
+        yield Quirk.CBC_ALONE
+    kinds = {extension.type for extension in hello.extensions or ()}
+    if hello.cipher_suites in _PLAIN and not kinds & _GROUPS_AND_ALGORITHMS:
+        yield Quirk.OFFER_WITH_TICKET if ticket else Quirk.PLAIN_OFFER
 
 
 def server_hello_quirks(hello: ServerHello) -> Iterator[Quirk]:

@@ -16,7 +16,7 @@ from tlcp.inspect.model import SENDERS, Message, Sender
 from tlcp.inspect.stacks import likely
 from tlcp.inspect.verify import ZH_SIDES, Check, Result
 from tlcp.inspect.view import INCOMPLETE, HandshakeView
-from tlcp.quirks import MOST_NAMED, STACK_NAMES, Quirk
+from tlcp.quirks import Quirk, stacks_text
 from tlcp.registry import TLCP_VERSION, ContentType, ExtensionType, number_label
 from tlcp.suites import (
     ALL_SUITES,
@@ -560,14 +560,14 @@ def stack_findings(seen_of: Mapping[Sender, tuple[Quirk, ...]]) -> Iterator[Find
     """
     for sender in SENDERS:
         quirks = seen_of[sender]
-        stacks = [STACK_NAMES.get(stack, stack) for stack in likely(quirks)]
-        if not 0 < len(stacks) <= MOST_NAMED:
+        stacks = stacks_text(likely(quirks))
+        if stacks is None:
             continue
         zh = ZH_SIDES[sender]
         seen, zh_seen = "; ".join(q.en for q in quirks), "；".join(q.zh for q in quirks)
         text = Text(
-            f"the {sender} looks like {' or '.join(stacks)}: it {seen}",
-            f"{zh}像是 {' 或 '.join(stacks)}：{zh_seen}",
+            f"the {sender} {stacks.en}: it {seen}",
+            f"{zh}{stacks.zh}：{zh_seen}",
         )
         yield Finding("note", "stack", "6.4.5", text, 0, sender)
         if Quirk.DOWNGRADE_SENTINEL in quirks:

@@ -18,7 +18,9 @@ from tlcp.dialects import AUTO, DIALECTS
 from tlcp.inspect.findings import Finding, _certificate_rules
 from tlcp.inspect.report import ConnectionReport, schema
 from tlcp.inspect.text import lines
+from tlcp.quirks import Quirk, likely_stacks
 from tlcp.sessions.ticket_keys import RotatingTicketKeys
+from tlcp.suites import parse_suites
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.trust import TrustStore
 
@@ -61,10 +63,48 @@ def test_the_stacks(name: str, client_stacks: set[str], server_stacks: set[str])
 
 
 def test_what_many_stacks_do_names_none() -> None:
+    report = overhear(client(), server(ticket_keys=RotatingTicketKeys())).report()
+    assert "stack" not in {f.rule for f in report.findings if f.side == "server"}
     report = overhear(client(tickets=True), server(ticket_keys=RotatingTicketKeys())).report()
-    assert {"tlcp", "tongsuo"} <= set(report.peers["client"].stacks)
     assert {"tlcp", "tongsuo"} <= set(report.peers["server"].stacks)
-    assert "stack" not in rules(report)
+    assert "stack" not in {f.rule for f in report.findings if f.side == "server"}
+    (said,) = [f for f in report.findings if f.rule == "stack"]
+    assert "the client could be any of: Tencent Kona, tlcp, this library: it asks" in said.text.en
+    assert "客户端可能是以下之一：Tencent Kona、tlcp, this library：请求会话票据" in said.text.zh
+
+
+OURS: list[dict[str, Any]] = [
+    {},
+    {"extensions": False},
+    {"alpn_protocols": ("http/1.1",)},
+    {"identity": None},
+    {"identity": None, "extensions": False},
+]
+
+
+@pytest.mark.parametrize("changes", OURS, ids=str)
+def test_our_own_client_is_known(changes: dict[str, Any]) -> None:
+    """Also where it sends no extension, as old stacks do."""
+    auth = ClientAuth.OPTIONAL
+    report = overhear(client(**changes), server(client_auth=auth)).report()
+    assert report.peers["client"].stacks == ("tlcp",)
+
+
+def test_our_own_client_with_the_one_suite_of_old_stacks() -> None:
+    suites = parse_suites("ECC_SM4_CBC_SM3")
+    report = overhear(client(suites=suites, extensions=False), server()).report()
+    assert set(report.peers["client"].stacks) == {"gmssl-3.1", "old-gateway", "tlcp"}
+
+
+@pytest.mark.parametrize("quirk", [quirk for quirk in Quirk if quirk.value.absence])
+def test_no_stack_is_named_from_one_absence(quirk: Quirk) -> None:
+    assert likely_stacks([quirk]) == ()
+    assert likely_stacks([quirk, Quirk.NO_SESSION_ID]) == ()
+
+
+def test_two_absences_are_more_than_one() -> None:
+    seen = [Quirk.NO_EXTENSIONS, Quirk.SINGLE_CERTIFICATE, Quirk.CBC_ALONE]
+    assert likely_stacks(seen) == ("gmssl-3.1",)
 
 
 def test_stacks_are_named_as_people_name_them() -> None:

@@ -87,8 +87,9 @@ function partyNode(connection, side) {
 }
 
 function stackText(peer) {
-  return peer.stacks.length && peer.stacks.length <= MOST_NAMED
-    ? t("looksLike", {stacks: peer.stacks.map(stackName).join(" / ")}) : t("stackUnknown");
+  const names = peer.stacks.map(stackName);
+  if (!names.length || names.length > MOST_NAMED) return t("stackUnknown");
+  return t(names.length > 1 ? "couldBe" : "looksLike", {stacks: names.join(", ")});
 }
 
 function peerNode(connection, side) {

@@ -34,6 +34,7 @@ const WORDS = {
   connection: ["Connection {name}", "连接 {name}"],
   address: ["address unknown", "地址未知"],
   looksLike: ["looks like {stacks}", "像是 {stacks}"],
+  couldBe: ["could be any of: {stacks}", "可能是以下之一：{stacks}"],
   stackUnknown: ["stack not recognised", "未识别出实现"],
   seenOfClient: ["What can be seen of the client", "客户端可见的特征"],
   seenOfServer: ["What can be seen of the server", "服务端可见的特征"],
