@@ -1,4 +1,4 @@
-"""``tlcp inspect --json`` beside tshark: every field that it prints, and the decrypted data.
+"""``tlcp inspect --json`` beside tshark: every field that it prints, certificates, decrypted data.
 
 The captures are those of other stacks, and connections of our own ends in every suite. tshark gets
 a key log for all of them; for GmSSL's it holds what ``--key`` derived.
@@ -6,9 +6,9 @@ a key log for all of them; for GmSSL's it holds what ``--key`` derived.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,19 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from peers.tshark_fields import Item, Leaf, Printed, printed
+from interop.beside_tshark import (
+    IN_EXTENSIONS,
+    LEFT_OUT,
+    NOT_BY_TSHARK,
+    RULES,
+    alike,
+    certificates_of,
+    compare,
+    facts_of,
+    ours_as_facts,
+    ranges,
+)
+from peers.tshark_fields import Item, Printed, printed
 from support import own_connections
 from support.captured import CAPTURES, SERVER_ENC_KEY, captures
 from support.pcap import read_streams
@@ -26,106 +38,6 @@ from tlcp.crypto.keyfile import dump_private_key
 from tlcp.inspect.model import SENDERS
 from tlcp.suites import CipherSuite
 
-EXTENSION = r"extensions\[\d+\]\.data"
-#: its name -> our path, and which part of our range it is
-WHOLE, LENGTH, CONTENT = "whole", "length", "content"
-FIELDS = {
-    "tls.handshake.type": (r"type", WHOLE),
-    "tls.handshake.length": (r"length", WHOLE),
-    "tls.handshake.version": (r"version", WHOLE),
-    "tls.handshake.random": (r"random", WHOLE),
-    "tls.handshake.session_id_length": (r"session_id", LENGTH),
-    "tls.handshake.session_id": (r"session_id", CONTENT),
-    "tls.handshake.cipher_suites_length": (r"cipher_suites", LENGTH),
-    "tls.handshake.ciphersuites": (r"cipher_suites", CONTENT),
-    "tls.handshake.ciphersuite": (r"cipher_suites\[\d+\]|cipher_suite", WHOLE),
-    "tls.handshake.comp_methods_length": (r"compression_methods", LENGTH),
-    "tls.handshake.comp_methods": (r"compression_methods", CONTENT),
-    "tls.handshake.extensions_length": (r"extensions", LENGTH),
-    "tls.handshake.extension.type": (r"extensions\[\d+\]\.type", WHOLE),
-    "tls.handshake.extension.len": (r"extensions\[\d+\]\.data", LENGTH),
-    "tls.handshake.extension.data": (r"extensions\[\d+\]\.data", CONTENT),
-    "tls.handshake.extensions_server_name_list_len": (rf"{EXTENSION}\.names", LENGTH),
-    "tls.handshake.extensions_server_name_type": (
-        rf"{EXTENSION}\.names\[\d+\]\.\w*type",
-        WHOLE,
-    ),
-    "tls.handshake.extensions_server_name_len": (
-        rf"{EXTENSION}\.names\[\d+\]\.name",
-        LENGTH,
-    ),
-    "tls.handshake.extensions_server_name": (
-        rf"{EXTENSION}\.names\[\d+\]\.name",
-        CONTENT,
-    ),
-    "tls.handshake.extensions_alpn_len": (rf"{EXTENSION}\.protocols", LENGTH),
-    "tls.handshake.extensions_alpn_list": (rf"{EXTENSION}\.protocols", CONTENT),
-    "tls.handshake.extensions_alpn_str_len": (
-        rf"{EXTENSION}\.protocols\[\d+\]",
-        LENGTH,
-    ),
-    "tls.handshake.extensions_alpn_str": (
-        rf"{EXTENSION}\.protocols\[\d+\]",
-        CONTENT,
-    ),
-    "tls.handshake.extensions_status_request_type": (rf"({EXTENSION}\.)?status_type", WHOLE),
-    "tls.handshake.extensions_status_request_responder_ids_len": (
-        rf"{EXTENSION}\.responder_ids",
-        LENGTH,
-    ),
-    "tls.handshake.extensions_status_request_exts_len": (
-        rf"{EXTENSION}\.request_extensions",
-        LENGTH,
-    ),
-    "tls.handshake.extensions_supported_groups_length": (rf"{EXTENSION}\.groups", LENGTH),
-    "tls.handshake.extensions_supported_groups": (rf"{EXTENSION}\.groups", CONTENT),
-    "tls.handshake.extensions_supported_group": (rf"{EXTENSION}\.groups\[\d+\]", WHOLE),
-    "tls.handshake.sig_hash_alg_len": (rf"{EXTENSION}\.algorithms", LENGTH),
-    "tls.handshake.sig_hash_algs": (rf"{EXTENSION}\.algorithms", CONTENT),
-    "tls.handshake.sig_hash_alg": (rf"{EXTENSION}\.algorithms\[\d+\]", WHOLE),
-    "tls.handshake.ocsp_response_len": (r"response", LENGTH),
-    "tls.handshake.certificates_length": (r"certificates", LENGTH),
-    "tls.handshake.certificates": (r"certificates", CONTENT),
-    "tls.handshake.certificate_length": (r"certificates\[\d+\]", LENGTH),
-    "tls.handshake.certificate": (r"certificates\[\d+\]", CONTENT),
-    "tls.handshake.cert_types_count": (r"certificate_types", LENGTH),
-    "tls.handshake.cert_types": (r"certificate_types", CONTENT),
-    "tls.handshake.dnames_len": (r"certificate_authorities", LENGTH),
-    "tls.handshake.dnames": (r"certificate_authorities", CONTENT),
-    "tls.handshake.dname_len": (r"certificate_authorities\[\d+\]", LENGTH),
-    "tls.handshake.session_ticket_lifetime_hint": (r"lifetime_s", WHOLE),
-    "tls.handshake.session_ticket_length": (r"ticket", LENGTH),
-    "tls.handshake.session_ticket": (r"ticket", CONTENT),
-    "tls.handshake.client_cert_vrfy.sig_len": (r"signature", LENGTH),
-    "tls.handshake.client_cert_vrfy.sig": (r"signature", CONTENT),
-    "tls.handshake.verify_data": (r"verify_data", WHOLE),
-    "tls.alert_message.level": (r"level", WHOLE),
-    "tls.alert_message.desc": (r"description", WHOLE),
-}
-#: parts of a field of ours: a byte of a list of bytes, the time in a random, the SEQUENCE inside
-#: a name without its header
-WITHIN = {
-    "tls.handshake.random_time": r"random",
-    "tls.handshake.random_bytes": r"random",
-    "tls.handshake.comp_method": r"compression_methods?",
-    "tls.handshake.cert_type": r"certificate_types",
-    "tls.handshake.sig_hash_hash": rf"{EXTENSION}\.algorithms\[\d+\]",
-    "tls.handshake.sig_hash_sig": rf"{EXTENSION}\.algorithms\[\d+\]",
-    "tls.handshake.dname": r"certificate_authorities\[\d+\]",
-    "tls.handshake.extensions.reneg_info_len": EXTENSION,
-    "tls.handshake.extensions_reneg_info_len": EXTENSION,
-}
-#: what it knows inside certificates and names: there it reads on, we show DER
-INSIDE_DER = ("x509af.", "x509ce.", "x509if.", "x509sat.", "ber.", "pkcs1.", "ocsp.")
-DER = rf"certificates\[\d+\]|certificate_authorities\[\d+\]|response|{EXTENSION}"
-NOT_ON_THE_WIRE = {f"tls.handshake.{name}" for name in ("ja3", "ja3_full", "ja3s", "ja3s_full")}
-PREFIXES = {
-    "response": 3,
-    "session_id": 1,
-    "compression_methods": 1,
-    "certificate_types": 1,
-    "certificates": 3,
-}
 #: suites that tshark 4.0 cannot decrypt
 NOT_DECRYPTED_BY_TSHARK: frozenset[CipherSuite] = frozenset()
 
@@ -211,41 +123,6 @@ def decryptable(ours: dict[str, Any], theirs: Printed) -> bool:
     return True
 
 
-def prefix_bytes(path: str) -> int:
-    if path.startswith("certificates["):
-        return 3
-    if re.fullmatch(rf"{EXTENSION}\.protocols\[\d+\]", path):
-        return 1
-    return PREFIXES.get(path, 2)
-
-
-def ranges(message: dict[str, Any], pattern: str, part: str) -> set[tuple[int, int]]:
-    """Where we have such a field, or its length, or what follows the length."""
-    found = set()
-    for one in message["fields"]:
-        if re.fullmatch(pattern, one["path"]):
-            middle = one["start"] + prefix_bytes(one["path"])
-            whole = {WHOLE: (one["start"], one["end"]), LENGTH: (one["start"], middle)}
-            found.add(whole.get(part, (middle, one["end"])))
-    return found
-
-
-def check(leaf: Leaf, message: dict[str, Any]) -> None:
-    if leaf.name in NOT_ON_THE_WIRE:
-        return
-    data = bytes.fromhex(message["data"])
-    if leaf.value is not None and not leaf.name.startswith(INSIDE_DER):
-        assert data[leaf.start : leaf.end] == leaf.value, leaf.name
-    around = DER if leaf.name.startswith(INSIDE_DER) else WITHIN.get(leaf.name)
-    if around is not None:
-        found = ranges(message, around, WHOLE)
-        assert any(a <= leaf.start and leaf.end <= b for a, b in found), leaf
-        return
-    assert leaf.name in FIELDS, f"tshark prints {leaf.name}, which is not known here"
-    pattern, part = FIELDS[leaf.name]
-    assert (leaf.start, leaf.end) in ranges(message, pattern, part), (leaf, message["name"])
-
-
 def pairs(ours: dict[str, Any], theirs: Printed) -> Iterator[tuple[str, dict[str, Any], Item]]:
     """What either has, side by side in its order."""
     for side in SENDERS:
@@ -253,6 +130,20 @@ def pairs(ours: dict[str, Any], theirs: Printed) -> Iterator[tuple[str, dict[str
         items = theirs.items[side]
         assert [m["content_type"] for m in mine] == [item.content_type for item in items]
         yield from ((side, m, item) for m, item in zip(mine, items, strict=True))
+
+
+#: of messages that are no handshake messages, or stayed closed
+CONTENTS = {20: "ChangeCipherSpec", 21: "Alert", 23: "ApplicationData"}
+
+
+def called(message: dict[str, Any], item: Item) -> bool:
+    """Whether the message has the name that tshark gives it."""
+    if not message["decrypted"]:
+        return str(message["name"]).startswith("Encrypted")
+    kind = next((one for one in item.leaves if one.name == "tls.handshake.type"), None)
+    if kind is None:
+        return bool(message["name"] == CONTENTS[item.content_type])
+    return alike(message["name"], kind.says.partition(": ")[2].rpartition(" (")[0])
 
 
 @EVERY
@@ -263,10 +154,48 @@ def test_every_field_that_tshark_prints(name: str, number: int) -> None:
         if item.content_type in (21, 22) and not item.leaves:
             assert not open_for_both
             assert not message["decrypted"]
+        elif open_for_both or item.content_type != 23:
+            assert called(message, item), message["name"]
         for leaf in item.leaves:
-            check(leaf, message)
+            assert compare(leaf, message) == "", (message["name"], leaf)
             compared += 1
     assert compared > 20
+
+
+@EVERY
+def test_every_certificate(name: str, number: int) -> None:
+    """What is said of certificates beside the fields: subject, usages, names, keys and others."""
+    ours, theirs = both(name, number)
+    for _, message, item in pairs(ours, theirs):
+        found = certificates_of(item.leaves)
+        assert len(message["certificates"]) == len(found)
+        for certificate, leaves in zip(message["certificates"], found, strict=True):
+            assert ours_as_facts(certificate) == facts_of(leaves)
+
+
+def test_the_comparison_can_fail() -> None:
+    """Each value and each label by itself: with a wrong one, what compares it says so."""
+    ours, theirs = both(OWN, 0)
+    by_rule: dict[str, set[str]] = {}
+    for _, message, item in pairs(ours, theirs):
+        for leaf in item.leaves:
+            for part in ("value", "label"):
+                fields = [{**one, part: "WRONG"} for one in message["fields"]]
+                with contextlib.suppress(ValueError):
+                    if not compare(leaf, {**message, "fields": fields}):
+                        by_rule.setdefault(leaf.name, set()).add(part)
+        if item.leaves:
+            assert not called({**message, "name": "WRONG"}, item)
+        found = certificates_of(item.leaves)
+        for certificate, leaves in zip(message["certificates"], found, strict=True):
+            for fact in set(certificate) - set(NOT_BY_TSHARK) - {"public_key"}:
+                changed = {**certificate, fact: "99 (9.9)" if fact != "serial" else "99"}
+                assert ours_as_facts(changed) != facts_of(leaves), fact
+    # a value is compared, or else a name, but for what is left out and what holds other fields
+    untouched = {name for name, parts in by_rule.items() if parts == {"value", "label"}}
+    only_ranges = {name for name, rule in RULES.items() if rule.same is ranges}
+    inside = {name for name in untouched if name.startswith(IN_EXTENSIONS)}
+    assert untouched <= only_ranges | set(LEFT_OUT) | inside
 
 
 @EVERY

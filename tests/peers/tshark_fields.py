@@ -17,12 +17,22 @@ TIMEOUT = 120.0  # seconds; a bound for what would hang, never a wait
 
 
 class Leaf(NamedTuple):
-    """A field of a message; its range counts from the message's first byte."""
+    """A field of a message.
+
+    Attributes:
+        name: tshark's.
+        start, end: from the message's first byte.
+        value: its bytes; None of notes, and of bits.
+        show: its value in words: a number, a text, bytes with colons.
+        says: the whole line.
+    """
 
     name: str
     start: int
     end: int
     value: bytes | None
+    show: str
+    says: str
 
 
 @dataclass
@@ -120,7 +130,9 @@ def _leaves(message: ElementTree.Element) -> Iterator[Leaf]:
         start, value = int(one.get("pos", "0")) - base, one.get("value")
         end = start + int(one.get("size", "0"))
         whole = value is not None and re.fullmatch(r"([0-9a-f]{2})+", value)  # others: bits, notes
-        yield Leaf(name, start, end, bytes.fromhex(value or "") if whole else None)
+        is_bits = one.get("unmaskedvalue") is not None
+        found = bytes.fromhex(value or "") if not is_bits and (whole or start == end) else None
+        yield Leaf(name, start, end, found, one.get("show", ""), one.get("showname", ""))
 
 
 def _follow(text: str, ports: dict[int, str], found: list[Printed]) -> None:

@@ -17,7 +17,7 @@ from tlcp.crypto.der import contents_at, encode_element
 from tlcp.inspect.field import Field
 from tlcp.x509.algorithms import SIGNATURE_SCHEMES
 
-__all__ = ["inside_der"]
+__all__ = ["inside_der", "name_text"]
 
 _INTEGER, _BIT_STRING, _OCTET_STRING, _OID = 0x02, 0x03, 0x04, 0x06
 _SEQUENCE, _SET = 0x30, 0x31
@@ -223,7 +223,7 @@ def _algorithm(walk: _Walk, path: str, at: int) -> int:
 
 def _name(walk: _Walk, path: str, at: int) -> int:
     _, end = contents_at(walk.data, at)
-    at, _ = walk.whole(path, at, _SEQUENCE, _name_text(walk.data[at:end]))
+    at, _ = walk.whole(path, at, _SEQUENCE, name_text(walk.data[at:end]))
     _parts(walk, path, at, end)
     return end
 
@@ -235,7 +235,7 @@ def _parts(walk: _Walk, path: str, at: int, end: int) -> None:
         begin, stop = contents_at(walk.data[:end], at)
         if walk.data[at] != _SET:
             raise ValueError(path)
-        label = _name_text(encode_element(_SEQUENCE, walk.data[at:stop]))
+        label = name_text(encode_element(_SEQUENCE, walk.data[at:stop]))
         walk.add(f"{path}[{number}]", at, stop, _last_value(walk.data, begin, stop), label)
         at = stop
 
@@ -349,7 +349,8 @@ def _oid_text(data: bytes, at: int) -> str:
     return oid.dotted_string if oid is not None else ""
 
 
-def _name_text(der: bytes) -> str:
+def name_text(der: bytes) -> str:
+    """A distinguished name in words; "" if it is none."""
     try:
         return x509.Name.from_bytes(der).rfc4514_string()
     except (ValueError, TypeError):

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from tlcp.alerts import AlertDescription, AlertLevel
 from tlcp.errors import DecodeError
-from tlcp.inspect.der_fields import inside_der
+from tlcp.inspect.der_fields import inside_der, name_text
 from tlcp.inspect.field import Field
 from tlcp.registry import (
     ClientCertificateType,
@@ -49,6 +49,17 @@ __all__ = ["Field", "fields_of"]
 
 _ENCRYPTED = (KeyExchangeKind.ECC, KeyExchangeKind.RSA)
 _VERSIONS = {0x0101: "TLCP 1.1", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2"}
+_GROUPS = {41: "curveSM2"}
+#: of numbers that have no enumeration, by the last part of the path
+_NAMES = {
+    "compression_method": {0: "null"},
+    "name_type": {0: "host_name"},
+    "status_type": {1: "OCSP"},
+    "curve_type": {3: "named_curve"},
+    "named_curve": _GROUPS,
+    "groups[]": _GROUPS,
+    "algorithms[]": {0x0708: "sm2sig_sm3", 0x0704: "SM3 SM2"},
+}
 _CERTIFICATE = bytes((HandshakeType.CERTIFICATE,))
 _KEPT, _KEPT_BYTES = 64, 1 << 14
 _INDEX = re.compile(r"\[\d+\]")
@@ -201,15 +212,18 @@ def _label(path: str, value: object) -> str:
             return number_label(AlertLevel, value)
         case "description":
             return AlertDescription.label(value)
-        case _:
-            return ""
+        case known:
+            name = _NAMES.get(known.rpartition(".")[2], {}).get(value)
+            return f"{name}({value})" if name is not None else ""
 
 
 def _text(path: str, value: object) -> str:
-    """Names and protocols are text; the kinds of certificates have names."""
+    """Names and protocols are text, those of CAs too; the kinds of certificates have names."""
     if isinstance(value, bytes):
         if path.endswith(".name") or ".data.protocols[" in path:
             return value.decode("ascii", "backslashreplace")
+        if path.startswith("certificate_authorities["):
+            return name_text(value)
         if path == "certificate_types":
             return ", ".join(number_label(ClientCertificateType, kind) for kind in value)
     return ""
