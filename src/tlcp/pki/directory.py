@@ -311,6 +311,11 @@ class CADirectory:
                 (whatever lies there would be certified), or its keys are to be kept and were
                 revoked as compromised.
         """
+        if is_kept(name):
+            raise ConfigError(
+                f"{name} is a pair that was renewed before and is kept for what was encrypted to "
+                "it: renew the pair that came after it"
+            )
         sign_crt, sign_key, enc_crt, enc_key = (self.path / f"{name}.{part}" for part in _PAIR)
         with changing(self.path, self.password) as change:
             if sign_crt.exists() and not sign_key.exists():
@@ -549,5 +554,9 @@ def _moment(now: datetime.datetime | None) -> datetime.datetime:
 
 
 def _refuse_own_name(name: str) -> None:
-    if name == "ca":
-        raise ConfigError("the name 'ca' is the CA's own; choose another one")
+    if name.casefold() == "ca":
+        raise ConfigError(f"the name {name!r} is the CA's own; choose another one")
+    if is_kept(name):
+        raise ConfigError(
+            f"{name!r} is a name of pairs that were renewed (old-NAME-SERIAL); choose another one"
+        )

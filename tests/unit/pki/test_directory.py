@@ -63,7 +63,7 @@ def test_nothing_is_replaced_without_force(ca: CADirectory) -> None:
     with pytest.raises(ConfigError, match="exists already"):
         CADirectory.create(ca.path, CertificateAuthority.create(now=NOW))
     with pytest.raises(ConfigError, match="the CA's own"):
-        ca.issue_pair("ca", now=NOW)
+        ca.issue_pair("CA", now=NOW)
     with pytest.raises(ConfigError, match="file name"):
         ca.issue_pair("../up", now=NOW)
     assert {path.name: path.read_bytes() for path in ca.path.iterdir()} == before
@@ -124,6 +124,20 @@ def test_a_renewed_pair_stays_beside_the_new_one_with_its_keys(ca: CADirectory) 
     ca.renew("server", now=NOW)
     assert len(list(ca.path.glob("old-server-*.enc.key"))) == 2
     assert {entry.name for entry in ca.issued} == {"server"}
+
+
+def test_what_a_renewal_kept_is_neither_renewed_nor_issued_over(ca: CADirectory) -> None:
+    old, _ = ca.issue_pair("server", now=NOW)
+    ca.renew("server", now=NOW)
+    name = kept_as("server", old.sign_cert)
+    before = sorted(ca.path.glob("old-*"))
+    with pytest.raises(ConfigError, match="is a pair that was renewed before"):
+        ca.renew(name, now=NOW)
+    for taken in (name, "old-other-1f"):
+        with pytest.raises(ConfigError, match="a name of pairs that were renewed"):
+            ca.issue_pair(taken, now=NOW)
+    assert sorted(ca.path.glob("old-*")) == before
+    ca.issue_pair("old-friend", now=NOW)
 
 
 def test_renewal_with_the_same_keys_leaves_the_key_files_alone(ca: CADirectory) -> None:
