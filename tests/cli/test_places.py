@@ -220,6 +220,14 @@ def test_standard_output_is_an_output(place: Path) -> None:
     assert b"is what standard output writes" in done.stderr
 
 
+@pytest.mark.parametrize("option", ["--html", "--pcapng"])
+def test_a_page_is_not_mixed_into_what_goes_through_a_pipe(place: Path, option: str) -> None:
+    done = run("inspect", place / "a.pcap", option, "/dev/stdout")
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert b"is what standard output writes, too, and they would be mixed" in done.stderr
+
+
 # ---- the commands of the CA ------------------------------------------------------------------
 
 

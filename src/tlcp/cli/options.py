@@ -43,6 +43,8 @@ _MOST_SECONDS = 1_000_000.0  # eleven days; sockets take no more than 24
 class _Seconds(click.FloatRange):
     """A time that a socket can wait: ``nan`` and ``inf``, which are floats too, are none."""
 
+    name = "number of seconds"
+
     def __init__(self, *, zero: bool = False) -> None:
         super().__init__(min=0, min_open=not zero, max=_MOST_SECONDS)
 

@@ -240,6 +240,13 @@ class _Place:
         """Whether it is or will be a file, and no device or pipe."""
         return self.found is None or stat.S_ISREG(self.found.st_mode)
 
+    @property
+    def is_pipe(self) -> bool:
+        """Whether it is a pipe or a socket: what comes from two sides is mixed there."""
+        return self.found is not None and (
+            stat.S_ISFIFO(self.found.st_mode) or stat.S_ISSOCK(self.found.st_mode)
+        )
+
     def is_same(self, other: _Place) -> bool:
         """Whether both are one file, by whatever names."""
         if self.found is not None and other.found is not None:
@@ -267,13 +274,13 @@ def _place(who: str, path: Path, kind: Kind | None = None) -> _Place:
 
 
 def _stream(number: int) -> _Place | None:
-    """A standard stream, where it is a file."""
+    """A standard stream, where it is a file or a pipe."""
     try:
         found = os.fstat(number)
     except OSError:
         return None
-    regular = stat.S_ISREG(found.st_mode)
-    return _Place(_STREAMS[number], Path(_DASH), "", found) if regular else None
+    place = _Place(_STREAMS[number], Path(_DASH), "", found)
+    return place if place.is_file or place.is_pipe else None
 
 
 class Command(click.Command):
@@ -343,6 +350,10 @@ class _Places:
             for other in before:
                 if place.is_file and place.is_same(other):
                     raise _refusal(place, _WRITTEN, other)
+                # key logs and traces are lines, which may stand among others
+                whole = place.kind not in (None, KEY_LOG, TRACE)
+                if place.is_pipe and whole and place.is_same(other):
+                    raise _refusal(place, _MIXED, other)
             before.append(place)
 
 
@@ -381,6 +392,7 @@ _INSIDE = Text(
 )
 _READ = Text("is what is read as {}, and would be lost", "就是 {} 要读取的文件，写入会毁掉它")
 _WRITTEN = Text("is what {} writes, and only one would be left", "也是 {} 要写的文件，只会剩下一个")
+_MIXED = Text("is what {} writes, too, and they would be mixed", "也是 {} 要写的，两者会混在一起")
 _OVER = Text("; --force writes over it", "；--force 可强行覆盖")
 _NO_MORE = Text("", "")
 
