@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from assurance.fuzzing.judge import Broken
 from assurance.fuzzing.wire_mutator import CLEAR, join_records, split_records
+from support.continuing import FixedTicketKeys, Kept
 from support.ends import HOST, NOW, Recorder, Side, drain, run, seeded, world
 from support.own_connections import EVERY_EXTENSION, rsa_parties
 from tlcp.config import ClientAuth, Config
@@ -31,7 +32,7 @@ from tlcp.handshake import endpoint
 from tlcp.handshake.schedule import KeySchedule
 from tlcp.record.protect import Protection
 from tlcp.registry import ContentType, HandshakeType
-from tlcp.sessions.session import Session, TicketKey
+from tlcp.sessions.session import Session
 from tlcp.sessions.store import MemoryStore
 from tlcp.suites import (
     DEFAULT_SUITES,
@@ -84,34 +85,6 @@ class Scene:
     rsa: bool = False
 
 
-class _Fixed:
-    """A ticket key that stays."""
-
-    key: Final = TicketKey(b"n" * 16, b"k" * 16)
-
-    def newest(self) -> TicketKey:
-        return self.key
-
-    def named(self, name: bytes) -> TicketKey | None:
-        return self.key if name == self.key.name else None
-
-
-class _Kept:
-    """A store in which the sessions of the first connection stay, and nothing new."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._store = store
-
-    def get(self, session_id: bytes) -> bytes | None:
-        return self._store.get(session_id)
-
-    def put(self, session_id: bytes, state: bytes, lifetime_s: int) -> None:
-        """Nothing is kept."""
-
-    def remove(self, session_id: bytes) -> None:
-        """Nothing is forgotten."""
-
-
 @functools.cache
 def scenes(role: str) -> tuple[Scene, ...]:
     """All that there are for ends of this role."""
@@ -150,7 +123,10 @@ def _with_everything() -> tuple[Config, Config]:
             client, tickets=True, trusted_ca_keys=True, request_ocsp=True, **protocols
         ),
         dataclasses.replace(
-            server, ticket_keys=_Fixed(), ocsp_response=b"\x30\x03\x0a\x01\x06", **protocols
+            server,
+            ticket_keys=FixedTicketKeys(),
+            ocsp_response=b"\x30\x03\x0a\x01\x06",
+            **protocols,
         ),
     )
 
@@ -160,7 +136,7 @@ def _resumed(role: str, *, by_ticket: bool) -> Scene:
     store = MemoryStore()
     if by_ticket:
         client = dataclasses.replace(client, tickets=True)
-        server = dataclasses.replace(server, ticket_keys=_Fixed())
+        server = dataclasses.replace(server, ticket_keys=FixedTicketKeys())
     else:
         server = dataclasses.replace(server, session_store=store)
     one, other = Connection.client(client, server_name=HOST), Connection.server(server)
@@ -168,7 +144,7 @@ def _resumed(role: str, *, by_ticket: bool) -> Scene:
     if side.completed is None or side.completed.session is None:
         raise Broken("scene: no session")
     if not by_ticket:
-        server = dataclasses.replace(server, session_store=_Kept(store))
+        server = dataclasses.replace(server, session_store=Kept(store))
     return _scene(role, client, server, side.completed.session)
 
 

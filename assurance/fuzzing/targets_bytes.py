@@ -12,6 +12,7 @@ from typing import Any, Final
 from assurance.fuzzing.judge import Broken, Target
 from assurance.fuzzing.wire_mutator import CLEAR, join_records, mutate_message, mutate_records
 from assurance.fuzzing.wire_mutator import split_records as split
+from support.continuing import FixedTicketKeys
 from support.ends import NOW, config, seeded
 from support.own_connections import everything
 from support.samples import SAMPLES
@@ -21,7 +22,7 @@ from tlcp.record.cbc_sha256 import CBCSha256Protection
 from tlcp.record.layer import RecordLayer
 from tlcp.record.protect import CBCProtection, GCMProtection, NullProtection, Protection
 from tlcp.registry import ContentType, ExtensionType
-from tlcp.sessions.session import State, TicketKey
+from tlcp.sessions.session import State
 from tlcp.sessions.ticket import open_ticket, seal_ticket
 from tlcp.suites import ECC_SM4_GCM_SM3
 from tlcp.wire.bodies import (
@@ -228,27 +229,15 @@ MESSAGE: Final = Target("message", _message_seeds, _message, (PeerError,), mutat
 # ---- session tickets -------------------------------------------------------------------------
 
 
-class _Keys:
-    """One key."""
-
-    key: Final = TicketKey(b"n" * 16, b"k" * 16)
-
-    def newest(self) -> TicketKey:
-        return self.key
-
-    def named(self, name: bytes) -> TicketKey | None:
-        return self.key if name == self.key.name else None
-
-
-_SERVER: Final = config("server", ticket_keys=_Keys(), random=seeded("ticket"))
+_SERVER: Final = config("server", ticket_keys=FixedTicketKeys(), random=seeded("ticket"))
 
 
 def _ticket(data: bytes) -> None:
     """The first byte says whether this is a ticket as it comes, or the state inside a good one."""
     body = data[1:]
     inside = data[:1] != b"\0" and len(body) < 1 << 15
-    ticket = seal_ticket(_Keys.key, body, bytes) if inside else body
-    opened = open_ticket(_Keys(), ticket)
+    ticket = seal_ticket(FixedTicketKeys.key, body, bytes) if inside else body
+    opened = open_ticket(FixedTicketKeys(), ticket)
     if inside and (opened is None or opened[0] != body):
         raise Broken("ticket: a good one is not opened")
     state = State.load(opened[0]) if opened is not None else None
@@ -280,7 +269,7 @@ def _state(**changes: Any) -> bytes:
 
 def _ticket_seeds() -> Sequence[bytes]:
     states = [_state(), _state(certificates=()), _state(server_name="server.example")]
-    sealed = seal_ticket(_Keys.key, states[0], bytes)
+    sealed = seal_ticket(FixedTicketKeys.key, states[0], bytes)
     return [b"\1" + state for state in states] + [b"\0" + sealed, b"\0", b"\1"]
 
 

@@ -15,13 +15,14 @@ from typing import Any, Final, NamedTuple
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import strategies as st
 
+from support.continuing import FixedTicketKeys, Kept
 from support.ends import HOST, NOW, config, run, world
 from support.repeatable import fast_seeded, repeatable_identity
 from support.rsa_pki import RsaCA
 from tlcp.config import ClientAuth, Config
 from tlcp.connection import Connection
 from tlcp.crypto.rsa import RSAPublicKey
-from tlcp.sessions.session import Session, TicketKey
+from tlcp.sessions.session import Session
 from tlcp.sessions.store import MemoryStore
 from tlcp.suites import DEFAULT_SUITES, RSA_SUITES, CipherSuite, KeyExchangeKind, KeyKind
 from tlcp.x509.identity import Identity
@@ -31,8 +32,6 @@ __all__ = [
     "EVERY_SUITE",
     "KINDS",
     "MANNERS",
-    "FixedTicketKeys",
-    "Kept",
     "Kind",
     "Parties",
     "ends_of",
@@ -78,37 +77,6 @@ def rsa_world() -> Parties:
     ca = RsaCA.create("RSA test CA", now=NOW)
     server = ca.issue_party("RSA server", hosts=[HOST, "127.0.0.1"]).identity
     return Parties(ca.trust, server, ca.issue_party("RSA client").identity)
-
-
-class FixedTicketKeys:
-    """A ticket key that stays."""
-
-    key: Final = TicketKey(b"n" * 16, b"k" * 16)
-
-    def newest(self) -> TicketKey:
-        """The one."""
-        return self.key
-
-    def named(self, name: bytes) -> TicketKey | None:
-        """The one, if it is meant."""
-        return self.key if name == self.key.name else None
-
-
-class Kept:
-    """A store of the sessions of the first connection: they stay, and nothing new comes."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._store = store
-
-    def get(self, session_id: bytes) -> bytes | None:
-        """One of the first connection."""
-        return self._store.get(session_id)
-
-    def put(self, session_id: bytes, state: bytes, lifetime_s: int) -> None:
-        """Nothing is kept."""
-
-    def remove(self, session_id: bytes) -> None:
-        """Nothing is forgotten."""
 
 
 def ends_of(
