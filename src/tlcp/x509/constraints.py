@@ -33,6 +33,7 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 from tlcp.errors import CertificateProblem, CertificateVerifyError
 from tlcp.x509.certificate import Certificate
 from tlcp.x509.dn import CanonicalName, canonical_name, is_readable
+from tlcp.x509.names import ends_in_number
 from tlcp.x509.work import Work
 
 __all__ = ["check_name_constraints"]
@@ -45,8 +46,6 @@ _LOCAL: Final = re.compile(r"""[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"(?:[^"\\]|\\.)*
 _AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _USERINFO: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%-]*")
 _PORT: Final = re.compile(r"[0-9]*")
-# Programs take a host that ends so for an IPv4 address.  WHATWG URL 3.5
-_NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _BYTES: Final = 16  # that are read for the price of a comparison
 _MAILBOX: Final = 320  # characters, RFC 5321 4.5.3.1
 _SHOWN: Final = 100  # characters of a name in an error
@@ -328,8 +327,7 @@ def _uri_host(uri: str) -> str | None:
     host, _, port = rest.partition(":")
     if not _USERINFO.fullmatch(userinfo) or not _PORT.fullmatch(port) or not _is_host(host):
         return None
-    parent, _, last = host.rpartition(".")
-    return host if parent and not _NUMBER.fullmatch(last) else None
+    return host if "." in host and not ends_in_number(host) else None
 
 
 def _is_host(text: str) -> bool:

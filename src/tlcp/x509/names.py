@@ -19,15 +19,21 @@ from typing import Final, Literal
 from tlcp.errors import CertificateProblem, CertificateVerifyError, ConfigError
 from tlcp.x509.certificate import Certificate
 
-__all__ = ["Unmatchable", "match_host", "parse_host", "to_a_labels", "unmatchable"]
+__all__ = [
+    "Unmatchable",
+    "ends_in_number",
+    "match_host",
+    "parse_host",
+    "to_a_labels",
+    "unmatchable",
+]
 
 #: Why no host can match a dNSName: it is "*" alone, or "*" over a single label; it has a "*"
 #: elsewhere; its last label is a number; it is no DNS name at all.
 Unmatchable = Literal["bare", "wide", "partial", "number", "characters"]
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
-# No top-level domain is a number; resolvers take such a name for IPv4.  WHATWG URL 3.5
-_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _LONGEST: Final = 253  # characters of a DNS name, RFC 1035 2.3.4 without the root
 _SHOWN: Final = 8  # how many names an error lists
 _SHOWN_CHARACTERS: Final = 253  # of each, which may be of any length
@@ -71,7 +77,15 @@ def parse_host(host: str) -> str | ipaddress.IPv4Address | ipaddress.IPv6Address
     if address is not None:
         return address
     name = _as_dns_name(host)
-    return _as_number(host, name) if _NUMBER.fullmatch(name.rpartition(".")[2]) else name
+    return _as_number(host, name) if ends_in_number(name) else name
+
+
+def ends_in_number(name: str) -> bool:
+    """Whether the last label is a number: no top-level domain is, and systems see an IPv4 address.
+
+    Spec: WHATWG URL 3.5
+    """
+    return _NUMBER.fullmatch(name.rpartition(".")[2]) is not None
 
 
 def unmatchable(name: str) -> Unmatchable | None:
@@ -86,7 +100,7 @@ def unmatchable(name: str) -> Unmatchable | None:
         return "partial"
     if len(name) > _LONGEST or not all(map(_LABEL.fullmatch, rest.split("."))):
         return "characters"
-    if _NUMBER.fullmatch(rest.rpartition(".")[2].lower()):
+    if ends_in_number(rest):
         return "number"
     return "wide" if rest != name and "." not in rest else None
 
