@@ -13,6 +13,7 @@ from tlcp.cli.pki_common import (
     DIRECTORY,
     FILE,
     as_json_option,
+    ask_password,
     force_option,
     keep,
     read_file,
@@ -100,7 +101,4 @@ def _password(stack: str, file: Path | None) -> bytes | None:
         return read_password(file)
     if not sys.stdin.isatty():
         raise ConfigError(f"{stack} reads encrypted keys alone: give --password-file FILE")
-    text: str = click.prompt(
-        "password for the keys", hide_input=True, confirmation_prompt=True, err=True
-    )
-    return text.encode()
+    return ask_password("password for the keys", twice=True)

@@ -26,6 +26,7 @@ __all__ = [
     "FILE",
     "OUT",
     "as_json_option",
+    "ask_password",
     "ca_password_option",
     "encryption_options",
     "force_option",
@@ -86,7 +87,12 @@ def new_password(encrypt: bool, file: Path | None) -> bytes | None:
         return None
     if not sys.stdin.isatty():
         raise click.UsageError("--encrypt asks at a terminal; give --new-password-file here")
-    typed: str = click.prompt("new password", hide_input=True, confirmation_prompt=True, err=True)
+    return ask_password("new password", twice=True)
+
+
+def ask_password(what: str, *, twice: bool = False) -> bytes:
+    """What is typed at the terminal, unseen; ``twice``: again, until both are the same."""
+    typed: str = click.prompt(what, hide_input=True, confirmation_prompt=twice, err=True)
     return typed.encode()
 
 
@@ -115,8 +121,7 @@ def open_ca_to_sign(directory: Path, password_file: Path | None) -> CADirectory:
                 f"{directory / 'ca.key'} is encrypted, and there is no terminal to ask for its "
                 "password: give --key-password-file FILE"
             )
-        typed: str = click.prompt(f"password of {directory / 'ca.key'}", hide_input=True, err=True)
-        password = typed.encode()
+        password = ask_password(f"password of {directory / 'ca.key'}")
     return replace(authority, password=password)
 
 
